@@ -1,0 +1,143 @@
+/*
+ * Doppel: a virtual machine monitor as a library. Create a machine from a configuration, run it on
+ * its own threads, look into it, stop it. The `doppel` command is written on this header alone.
+ *
+ * Functions that can fail return 0 or a negative errno value and put one sentence for a person into
+ * *err when err is not NULL. A struct doppel_vm may be used from any thread; callbacks come from
+ * the machine's threads and must not call doppel_destroy. Several machines may live in one process.
+ */
+#ifndef DOPPEL_DOPPEL_H
+#define DOPPEL_DOPPEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DOPPEL_VERSION "0.1.0"
+
+struct doppel_vm;
+
+struct doppel_error {
+	char text[512];
+};
+
+enum doppel_clock { DOPPEL_CLOCK_REAL, DOPPEL_CLOCK_COUNTED };
+
+/* Zero the struct, or call doppel_config_default; all strings are copied. NULL = default. */
+struct doppel_config {
+	const char *machine;	   /* "pc" */
+	const char *engine;	   /* "auto", "interpret" */
+	const char *cpu;	   /* "max", "x86-64-v2,-aes", ... */
+	unsigned cpus;		   /* 1..64; 0 = 1 */
+	uint64_t memory_bytes;	   /* 0 = 512 MiB */
+	enum doppel_clock clock;
+	const char *kernel;	   /* path: bzImage, ELF (PVH), Multiboot 1/2, or flat boot sector */
+	const char *initrd;	   /* path or NULL */
+	const char *append;	   /* kernel command line or NULL */
+	const char *trace;	   /* "uart,irq", "all" or NULL */
+	const char *dump;	   /* "guest,ir" or NULL */
+	const char *disable_passes; /* comma-separated pass names, "all", or NULL */
+	unsigned max_block_insns;  /* 0 = default; 1 = one instruction per block (stress) */
+
+	/* Console: bytes the guest writes to its first serial port; NULL drops them. */
+	void (*console_output)(void *opaque, const uint8_t *bytes, size_t len);
+	/* Bytes written to the debug console, port 0xe9. */
+	void (*debug_output)(void *opaque, const uint8_t *bytes, size_t len);
+	/* One line of --trace or --dump output. NULL: standard error. */
+	void (*log_line)(void *opaque, const char *line);
+	void *opaque;
+};
+
+void doppel_config_default(struct doppel_config *cfg);
+
+/* Why a machine is not running any more. */
+enum doppel_end {
+	DOPPEL_END_NONE,	/* still running or paused */
+	DOPPEL_END_POWEROFF,	/* the guest powered off */
+	DOPPEL_END_DEBUG_EXIT,	/* the guest wrote `code` to the debug-exit port (0xf4) */
+	DOPPEL_END_CRASH,	/* triple fault; text has registers and disassembly */
+	DOPPEL_END_STOPPED,	/* doppel_stop was called */
+};
+
+struct doppel_result {
+	enum doppel_end end;
+	uint32_t code;
+	char text[4096];
+};
+
+/* Create: checks the configuration, loads the images, builds the machine; nothing runs yet. */
+int doppel_create(struct doppel_vm **out, const struct doppel_config *cfg, struct doppel_error *err);
+/* Stop if needed and free everything. NULL is fine. */
+void doppel_destroy(struct doppel_vm *vm);
+
+/* Start the machine's threads. */
+int doppel_start(struct doppel_vm *vm, struct doppel_error *err);
+/* Wait until it ends (or timeout_ms passes: -ETIMEDOUT; negative = for ever). */
+int doppel_wait(struct doppel_vm *vm, int timeout_ms, struct doppel_result *out);
+/* Pause returns when all CPUs stand between two instructions; resume lets them go on. */
+int doppel_pause(struct doppel_vm *vm);
+int doppel_resume(struct doppel_vm *vm);
+/* Stop for good; returns when the threads have ended. */
+int doppel_stop(struct doppel_vm *vm);
+/* Hardware reset, then boot the same images again. Running or paused. */
+int doppel_reset(struct doppel_vm *vm);
+
+/* Send bytes to the guest's first serial port. Queued without bound loss: returns len, or fewer if
+ * the queue (64 KiB) is full. */
+size_t doppel_console_input(struct doppel_vm *vm, const uint8_t *bytes, size_t len);
+
+/* Guest-physical memory; -EFAULT outside RAM. The machine should be paused. */
+int doppel_memory_read(struct doppel_vm *vm, uint64_t gpa, void *buf, size_t len);
+int doppel_memory_write(struct doppel_vm *vm, uint64_t gpa, const void *buf, size_t len);
+
+/* Registers by name ("rax", "rip", "rflags", "cr3", "cs"...), of a paused or ended machine.
+ * -ENOENT for an unknown name, -EBUSY while it runs. */
+int doppel_register_read(struct doppel_vm *vm, unsigned cpu, const char *name, uint64_t *value);
+int doppel_register_write(struct doppel_vm *vm, unsigned cpu, const char *name, uint64_t value);
+/* All registers as text; returns length as snprintf does. */
+int doppel_register_dump(struct doppel_vm *vm, unsigned cpu, char *buf, size_t len);
+
+/* Exit counters. index counts from 0; false past the last. cpu = UINT_MAX sums over all CPUs. */
+struct doppel_counter {
+	const char *name, *text;
+	uint64_t value;
+};
+bool doppel_counter(struct doppel_vm *vm, unsigned cpu, unsigned index, struct doppel_counter *out);
+
+/* FNV-1a hash over guest RAM of a paused or ended machine. */
+uint64_t doppel_memory_hash(struct doppel_vm *vm);
+/* Virtual nanoseconds since power-on. */
+uint64_t doppel_time_ns(struct doppel_vm *vm);
+
+/* The engine "auto" came to, or the one asked for. */
+const char *doppel_engine_name(const struct doppel_vm *vm);
+
+/* Engines known to this build. false past the last. */
+struct doppel_engine_info {
+	const char *name, *text;
+	bool works;
+	bool chosen_by_auto;
+	char why[200];	/* why it works or not, why auto takes it */
+	char cost[200]; /* what running under it costs */
+};
+bool doppel_engine_info(unsigned index, struct doppel_engine_info *out);
+
+/* Names for help texts and completion: kind "machine", "engine", "cpu", "feature", "trace", "pass".
+ * NULL past the last. *text (may be NULL) gets one line about it. */
+const char *doppel_name(const char *kind, unsigned index, const char **text);
+
+/* One instruction through every stage, as text: decoded, lifted, optimized, and run by the
+ * interpreter on the registers given as "rax=1,rbx=2,...". mode: 16, 32 or 64. Returns length as
+ * snprintf does, or -EINVAL with *err. */
+int doppel_explain(const uint8_t *bytes, size_t len, unsigned mode, const char *registers, char *buf,
+		   size_t buf_len, struct doppel_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,76 @@
+/*
+ * An engine carries out a guest CPU. One const row per engine, listed in engine/registry.c.
+ * CPU state is engine-neutral: it is all in struct x86_cpu between calls of run().
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include <stdint.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "isa/x86/cpu.h"
+
+struct x86_decoder;
+struct engine_group;
+struct engine_cpu;
+
+enum engine_exit {
+	ENGINE_EXIT_BUDGET,   /* the given number of instructions has run */
+	ENGINE_EXIT_STOP,     /* X86_REQ_STOP was seen and cleared */
+	ENGINE_EXIT_HALT,     /* HLT or waiting for SIPI: sleep until x86_can_wake() */
+	ENGINE_EXIT_SHUTDOWN, /* triple fault */
+	ENGINE_EXIT_RESET,    /* X86_REQ_RESET was seen and cleared */
+};
+
+/* Text dumps of what is translated (--dump). Called with whole lines. */
+enum { ENGINE_DUMP_GUEST = 1, ENGINE_DUMP_IR = 2 };
+
+struct engine_config {
+	const struct x86_decoder *decoder;
+	unsigned max_block_insns; /* 0 = default */
+	uint64_t disabled_passes;
+	unsigned dump; /* ENGINE_DUMP_* */
+	void (*dump_line)(void *opaque, const char *line);
+	void *dump_opaque;
+};
+
+struct engine_info { /* for doctor */
+	bool works;
+	char why[200];
+	char cost[200];
+};
+
+struct engine {
+	const char *name; /* "interpret" */
+	const char *text;
+	void (*probe)(struct engine_info *out);
+	/* One object per guest CPU; the group is what the machine's CPUs share. 0 or -errno. */
+	int (*cpu_create)(struct engine_cpu **out, struct engine_group *g, struct x86_cpu *cpu,
+			  const struct engine_config *cfg, struct error *err);
+	void (*cpu_destroy)(struct engine_cpu *e);
+	/* Run until a reason to stop, or exactly `insns` instructions (UINT64_MAX: no limit). */
+	enum engine_exit (*run)(struct engine_cpu *e, uint64_t insns);
+};
+
+extern const struct engine *const engine_registry[]; /* NULL-terminated, best first */
+const struct engine *engine_find(const char *name);
+
+/*
+ * What the CPUs of one machine share: the way to stop the others for a moment. Used for locked
+ * accesses the host cannot do atomically and when a page first holds cached code.
+ */
+struct engine_group *engine_group_create(unsigned cpus);
+void engine_group_destroy(struct engine_group *g);
+void engine_group_add(struct engine_group *g, struct x86_cpu *cpu);
+/* Around run(): a CPU is inside guest code between enter and leave. enter waits while another CPU
+ * holds the group exclusively. */
+void engine_group_enter(struct engine_group *g, struct x86_cpu *cpu);
+void engine_group_leave(struct engine_group *g, struct x86_cpu *cpu);
+/* From inside: wait until all others are at a block boundary; resume them. On X86_REQ_SYNC a
+ * running CPU calls leave and enter. */
+void engine_group_exclusive_begin(struct engine_group *g, struct x86_cpu *cpu);
+void engine_group_exclusive_end(struct engine_group *g, struct x86_cpu *cpu);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * All that the monitor asks of what is beneath it. host/linux/ implements it on POSIX threads and
+ * mmap; host/metal/ will, one day, on a bare machine. The core includes nothing else of the host.
+ */
+#ifndef HOST_HOST_H
+#define HOST_HOST_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdbool.h>
+
+/* Zeroed memory, or NULL. host_free takes NULL. */
+void *host_alloc(size_t bytes);
+void *host_realloc(void *p, size_t bytes);
+void host_free(void *p);
+
+/* Guest RAM: zeroed, page-aligned, lazily committed; NULL when the host refuses. */
+void *host_ram_map(size_t bytes);
+void host_ram_unmap(void *p, size_t bytes);
+
+/* Monotonic time in nanoseconds, and wall-clock time in nanoseconds since 1970 UTC. */
+uint64_t host_time_ns(void);
+uint64_t host_wall_ns(void);
+
+/* Fill buf with random bytes from the host. */
+void host_random(void *buf, size_t len);
+
+/* Mutex: not recursive. The storage is in the object; create and destroy must pair. */
+struct host_mutex {
+	uint64_t opaque[8];
+};
+void host_mutex_init(struct host_mutex *m);
+void host_mutex_destroy(struct host_mutex *m);
+void host_mutex_lock(struct host_mutex *m);
+void host_mutex_unlock(struct host_mutex *m);
+
+/* A wake-up that is never lost: wait returns at once if a signal came since the last wait.
+ * timeout_ns: how long to wait at most; UINT64_MAX for ever. Returns true if signalled. */
+struct host_event {
+	uint64_t opaque[16];
+};
+void host_event_init(struct host_event *e);
+void host_event_destroy(struct host_event *e);
+void host_event_signal(struct host_event *e);
+bool host_event_wait(struct host_event *e, uint64_t timeout_ns);
+
+/* Threads; 0 or -errno. */
+struct host_thread {
+	uint64_t opaque[4];
+};
+int host_thread_start(struct host_thread *t, const char *name, void (*fn)(void *), void *arg);
+void host_thread_join(struct host_thread *t);
+
+/* Let another thread run (spin loops of the guest: PAUSE with more CPUs than cores). */
+void host_yield(void);
+
+/* Print text to standard error and abort. */
+_Noreturn void host_panic(const char *text);
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * Vector and floating-point operations: one row each (vop.c), with its types, whether it uses the
+ * rounding mode and exception flags, and a reference implementation that uses the host's own
+ * instruction, so that results are bit-exact. A translator adds its encoding to the row.
+ */
+#ifndef IR_VOP_H
+#define IR_VOP_H
+
+#include <stdint.h>
+#include <stdbool.h>
+
+#include "ir/ir.h"
+
+/* A value slot, wide enough for any type; scalars use u64[0] (upper bits undefined above type). */
+union ir_vec {
+	uint8_t u8[32];
+	uint16_t u16[16];
+	uint32_t u32[8];
+	uint64_t u64[4];
+} __attribute__((aligned(32)));
+
+struct vop_info {
+	const char *name;	/* "paddb" */
+	uint8_t result;		/* enum ir_type */
+	uint8_t arg[3];		/* enum ir_type, IR_VOID where absent */
+	bool has_imm8;
+	bool uses_mxcsr;	/* rounds, or sets exception flags, by the host MXCSR */
+	/* d may be the same object as a, b or c. Only result-type bytes of d are written. */
+	void (*fn)(union ir_vec *d, const union ir_vec *a, const union ir_vec *b,
+		   const union ir_vec *c, unsigned imm8);
+};
+
+#include "ir/vop_list.h" /* enum vop: VOP_PADDB, ... VOP_COUNT */
+
+extern const struct vop_info vop_table[];
+
+#endif

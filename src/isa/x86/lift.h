@@ -1,0 +1,103 @@
+/*
+ * Lifting: guest instructions to IR. One lift function per opcode family member, found in the
+ * decode row. What is here is what they share: operand access, addresses, flags, traps.
+ */
+#ifndef ISA_X86_LIFT_H
+#define ISA_X86_LIFT_H
+
+#include "ir/ir.h"
+#include "ir/vop.h"
+#include "isa/x86/decode.h"
+#include "isa/x86/regs.h"
+
+/* State of one block's lifting. */
+struct lift {
+	struct ir_block *b;
+	x86_mode_t mode;
+	const struct x86_cpuid_model *model;
+	bool ended;	/* a terminal op was emitted */
+	unsigned mmu;	/* for memory ops: x86_mode_mmu(mode) */
+};
+
+/* Decode and lift a block starting at bytes[0] (avail bytes up to the page end, or more when the
+ * caller stitched a second page for a straddling first instruction). Stops at a control transfer,
+ * after max_guest instructions, or before an instruction that does not fit in avail. Returns
+ * X86_DECODE_OK, or X86_DECODE_MORE when not even the first instruction fits. An invalid instruction
+ * lifts to the fault it raises. */
+enum x86_decode_result x86_lift_block(const struct x86_decoder *d, const uint8_t *bytes,
+				      unsigned avail, x86_mode_t mode,
+				      const struct x86_cpuid_model *model, unsigned max_guest,
+				      struct ir_block *out);
+
+/* ---- operands. n is the operand's number in the row. */
+/* Value of a register, memory or immediate operand, at the operand's size (vectors: V128). */
+ir_ref lift_read(struct lift *l, const struct x86_insn *i, unsigned n);
+/* As lift_read, zero- or sign-extended or truncated to t. */
+ir_ref lift_read_zext(struct lift *l, const struct x86_insn *i, unsigned n, enum ir_type t);
+ir_ref lift_read_sext(struct lift *l, const struct x86_insn *i, unsigned n, enum ir_type t);
+/* Write v (of the operand's size) to a register or memory operand. 32-bit register writes
+ * zero-extend. Memory destinations: call before any put. */
+void lift_write(struct lift *l, const struct x86_insn *i, unsigned n, ir_ref v);
+
+/* Read-modify-write of operand n: for memory the address is computed once and the load checks for
+ * writing; `begin` gives the old value, `end` stores the new. */
+struct lift_rmw {
+	ir_ref addr; /* IR_NONE for a register */
+	ir_ref old;
+};
+struct lift_rmw lift_rmw_begin(struct lift *l, const struct x86_insn *i, unsigned n);
+void lift_rmw_end(struct lift *l, const struct x86_insn *i, unsigned n, struct lift_rmw m,
+		  ir_ref v);
+
+/* Effective address (offset) of the memory operand, i64; and its linear address, segment checks
+ * for an access of bytes included when the mode needs them. delta is added to the offset. */
+ir_ref lift_offset(struct lift *l, const struct x86_insn *i);
+ir_ref lift_linear(struct lift *l, const struct x86_insn *i, unsigned bytes, enum x86_access a);
+ir_ref lift_linear_at(struct lift *l, const struct x86_insn *i, int64_t delta, unsigned bytes,
+		      enum x86_access a);
+/* seg:off for implicit operands; off is i64 already wrapped to the address size. */
+ir_ref lift_seg_linear(struct lift *l, enum x86_seg_index s, ir_ref off, unsigned bytes,
+		       enum x86_access a);
+
+/* Registers by number and size; high8 registers through lift_read/lift_write only. */
+ir_ref lift_gpr(struct lift *l, unsigned reg, unsigned bytes);
+void lift_set_gpr(struct lift *l, unsigned reg, ir_ref v);
+ir_ref lift_vec(struct lift *l, unsigned reg);		       /* V128 */
+void lift_set_vec(struct lift *l, unsigned reg, ir_ref v);    /* V128: upper half kept */
+ir_ref lift_mmx(struct lift *l, unsigned reg);		       /* I64 */
+void lift_set_mmx(struct lift *l, unsigned reg, ir_ref v);    /* I64; sets exponent to all ones */
+
+/* ---- stack: push computes and stores but leaves RSP for the caller to commit with
+ * lift_set_sp(l, *new_sp) after everything that can fault. */
+ir_ref lift_sp(struct lift *l); /* at stack-address size, i64 zero-extended */
+ir_ref lift_push(struct lift *l, ir_ref sp, ir_ref v);	/* returns new sp */
+ir_ref lift_pop(struct lift *l, ir_ref sp, enum ir_type t, ir_ref *new_sp);
+void lift_set_sp(struct lift *l, ir_ref sp);
+
+/* ---- flags */
+void lift_flags(struct lift *l, enum ir_flags_kind k, enum ir_type t, ir_ref a, ir_ref b, ir_ref c);
+ir_ref lift_cond(struct lift *l, unsigned cond);	/* i8 */
+ir_ref lift_carry(struct lift *l, enum ir_type t);	/* CF as 0/1 of type t */
+/* Packed arithmetic flags now; and setting all six from packed bits (i64). */
+ir_ref lift_packed_flags(struct lift *l);
+void lift_set_packed_flags(struct lift *l, ir_ref packed);
+
+/* ---- ends and traps */
+ir_ref lift_next_pc(struct lift *l, const struct x86_insn *i); /* i64, wrapped to the code size */
+void lift_jump(struct lift *l, const struct x86_insn *i, int64_t rel); /* direct, ends the block */
+void lift_jump_indirect(struct lift *l, ir_ref pc);
+/* End the block after this instruction: state such as segments or CRx changed (mode may differ). */
+void lift_end_next(struct lift *l, const struct x86_insn *i);
+/* Call a helper that may fault / that finishes the instruction and sets rip (ends the block). */
+ir_ref lift_call(struct lift *l, const struct ir_helper *h, ir_ref a, ir_ref b, ir_ref c);
+void lift_call_end(struct lift *l, const struct ir_helper *h, ir_ref a, ir_ref b, ir_ref c);
+/* Raise an exception unconditionally here (ends the block). */
+void lift_fault(struct lift *l, enum x86_vector v);		/* no error code */
+void lift_fault_error(struct lift *l, enum x86_vector v, uint32_t error);
+
+static inline ir_ref lift_imm(struct lift *l, enum ir_type t, uint64_t v)
+{
+	return ir_const(l->b, t, v);
+}
+
+#endif

@@ -1,0 +1,117 @@
+/*
+ * Guest-physical space and port space: RAM, device regions, and which RAM pages hold code that an
+ * engine has cached or have been written. Everything a guest reaches by physical address goes
+ * through here, checked; a device model never sees a host pointer.
+ *
+ * The map is built before CPUs start and changed only while they are stopped. Device callbacks run
+ * under the machine lock, which the dispatch functions take.
+ */
+#ifndef MEM_SPACE_H
+#define MEM_SPACE_H
+
+#include <stdint.h>
+#include <stddef.h>
+#include <stdbool.h>
+
+#include "base/trace.h"
+
+struct host_mutex;
+
+#define PAGE_BITS 12
+#define PAGE_BYTES (1ull << PAGE_BITS)
+#define PAGE_OFFSET_MASK (PAGE_BYTES - 1)
+
+/* What a device answers. offset is from the region's start; bytes is 1, 2, 4 or 8, and never more
+ * than the region's max_bytes: the dispatcher splits wider and widens nothing. */
+struct io_ops {
+	uint64_t (*read)(void *opaque, uint64_t offset, unsigned bytes);
+	void (*write)(void *opaque, uint64_t offset, uint64_t value, unsigned bytes);
+	unsigned max_bytes; /* 1, 2, 4 or 8 */
+};
+
+struct io_region {
+	const char *name;
+	const struct io_ops *ops;
+	void *opaque;
+	uint64_t base, len;
+	bool enabled; /* a disabled region is passed over (PCI BARs) */
+};
+
+/* RAM or ROM. Pages of a ROM read as RAM and swallow writes. */
+struct ram_region {
+	uint64_t base, len;
+	uint8_t *hva;
+	bool readonly;
+};
+
+/* Per RAM page flags, changed atomically. */
+enum {
+	PAGE_CODE = 1,	/* an engine holds blocks of this page: writes must be announced */
+	PAGE_DIRTY = 2, /* written since the flag was last cleared */
+};
+
+enum { SPACE_RAM_MAX = 16, SPACE_IO_MAX = 64, SPACE_LISTENER_MAX = 64 };
+
+/* Called after bytes of a PAGE_CODE page were written, by whichever thread wrote them. */
+struct code_listener {
+	void (*written)(void *opaque, uint64_t gpa, size_t len);
+	void *opaque;
+};
+
+struct space {
+	struct ram_region ram[SPACE_RAM_MAX];
+	unsigned ram_count;
+	uint8_t *page_flags[SPACE_RAM_MAX];
+	struct io_region io[SPACE_IO_MAX];
+	unsigned io_count;
+	struct code_listener listener[SPACE_LISTENER_MAX];
+	unsigned listener_count;
+	struct host_mutex *lock;   /* the machine lock; may be NULL in tests */
+	const struct trace *trace; /* may be NULL */
+	enum trace_event io_event; /* TRACE_MMIO or TRACE_PIO */
+};
+
+/* An empty space. lock may be NULL (single-threaded tests). */
+void space_init(struct space *s, struct host_mutex *lock, const struct trace *trace,
+		enum trace_event io_event);
+/* Frees page flags; RAM itself belongs to the caller. */
+void space_destroy(struct space *s);
+
+/* Add RAM (page-aligned, not overlapping) or a device region. Device regions win over RAM, later
+ * over earlier. 0 or -errno (-ENOSPC, -EINVAL). */
+int space_map_ram(struct space *s, uint64_t base, uint64_t len, uint8_t *hva, bool readonly);
+int space_map_io(struct space *s, const char *name, uint64_t base, uint64_t len,
+		 const struct io_ops *ops, void *opaque);
+struct io_region *space_find_io(struct space *s, const char *name);
+
+/* Host address of the RAM page holding gpa (any offset in it), or NULL for device or hole.
+ * *readonly is set for ROM. Pages overlaid by an enabled device region return NULL. */
+uint8_t *space_ram_page(const struct space *s, uint64_t gpa, bool *readonly);
+
+/* Host address of len bytes of RAM, or NULL unless all lie in one RAM region. Bulk access for
+ * loaders and device models (which must use space_read/space_write unless they checked). */
+uint8_t *space_ram_range(const struct space *s, uint64_t gpa, uint64_t len);
+
+/* Device access, 1 to 8 bytes, split to what the device takes. Unanswered reads are all ones.
+ * Takes the machine lock. Accesses that fall on RAM go to RAM. */
+uint64_t space_io_read(struct space *s, uint64_t gpa, unsigned bytes);
+void space_io_write(struct space *s, uint64_t gpa, uint64_t value, unsigned bytes);
+
+/* Copy to or from guest-physical memory; only RAM is touched, and writes to PAGE_CODE pages are
+ * announced. Returns false (nothing further done) where a byte is not RAM. */
+bool space_read(struct space *s, uint64_t gpa, void *buf, size_t len);
+bool space_write(struct space *s, uint64_t gpa, const void *buf, size_t len);
+
+/* Page flags. set returns the flags before. Pages outside RAM have none. */
+unsigned space_page_flags(const struct space *s, uint64_t gpa);
+unsigned space_page_flags_set(struct space *s, uint64_t gpa, unsigned flags);
+void space_page_flags_clear(struct space *s, uint64_t gpa, unsigned flags);
+
+/* Tell the listeners that [gpa, gpa+len) was written, if its pages hold code. */
+void space_code_written(struct space *s, uint64_t gpa, size_t len);
+int space_listen(struct space *s, void (*written)(void *, uint64_t, size_t), void *opaque);
+
+/* FNV-1a over all of RAM; the counted clock's test compares it. */
+uint64_t space_hash(const struct space *s);
+
+#endif
