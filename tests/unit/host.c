@@ -1,0 +1,107 @@
+/* The host layer: memory is zeroed, events are never lost, threads run and join. */
+#include "test.h"
+
+#include "host/host.h"
+
+static void memory(void **state)
+{
+	unsigned char *p = host_alloc(1000);
+	size_t len = 64u << 20;
+	unsigned char *ram = host_ram_map(len);
+
+	(void)state;
+	assert_non_null(p);
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(p[i], 0);
+	p[10] = 7;
+	p = host_realloc(p, 5000);
+	assert_int_equal(p[10], 7);
+	host_free(p);
+	host_free(NULL);
+	assert_non_null(ram);
+	assert_int_equal((uintptr_t)ram & 4095, 0);
+	assert_int_equal(ram[0] | ram[len - 1], 0);
+	ram[len - 1] = 1;
+	host_ram_unmap(ram, len);
+	assert_null(host_ram_map((size_t)1 << 60));
+}
+
+static void times(void **state)
+{
+	uint64_t a = host_time_ns(), b = host_time_ns();
+	uint64_t r[2] = {0, 0};
+
+	(void)state;
+	assert_true(b >= a);
+	assert_true(host_wall_ns() > 1500000000ull * 1000000000ull);
+	host_random(r, sizeof(r));
+	assert_true(r[0] != r[1]);
+}
+
+static void event_alone(void **state)
+{
+	struct host_event e;
+	uint64_t t0;
+
+	(void)state;
+	host_event_init(&e);
+	host_event_signal(&e);
+	assert_true(host_event_wait(&e, UINT64_MAX)); /* the signal came before the wait */
+	t0 = host_time_ns();
+	assert_false(host_event_wait(&e, 3000000)); /* and only once */
+	assert_true(host_time_ns() - t0 >= 3000000);
+	assert_false(host_event_wait(&e, 0));
+	host_event_destroy(&e);
+}
+
+struct pair {
+	struct host_event ping, pong;
+	struct host_mutex lock;
+	unsigned count;
+};
+
+static void echo(void *arg)
+{
+	struct pair *p = arg;
+
+	for (int i = 0; i < 500; i++) {
+		host_event_wait(&p->ping, UINT64_MAX);
+		host_mutex_lock(&p->lock);
+		p->count++;
+		host_mutex_unlock(&p->lock);
+		host_event_signal(&p->pong);
+	}
+}
+
+static void threads(void **state)
+{
+	struct pair p = {0};
+	struct host_thread t;
+
+	(void)state;
+	host_event_init(&p.ping);
+	host_event_init(&p.pong);
+	host_mutex_init(&p.lock);
+	assert_int_equal(host_thread_start(&t, "a-rather-long-thread-name", echo, &p), 0);
+	for (int i = 0; i < 500; i++) {
+		host_event_signal(&p.ping);
+		assert_true(host_event_wait(&p.pong, UINT64_MAX));
+	}
+	host_thread_join(&t);
+	assert_int_equal(p.count, 500);
+	host_mutex_destroy(&p.lock);
+	host_event_destroy(&p.ping);
+	host_event_destroy(&p.pong);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(memory),
+		cmocka_unit_test(times),
+		cmocka_unit_test(event_alone),
+		cmocka_unit_test(threads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
