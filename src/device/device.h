@@ -47,6 +47,7 @@ struct timer {
 	struct timer *next;
 	uint64_t due_ns; /* virtual time */
 	bool armed;
+	uint64_t run; /* the timerq_run it was armed in, which will not fire it; 0 = none */
 	void (*fire)(void *opaque, uint64_t now_ns); /* under the machine lock; may re-arm */
 	void *opaque;
 };
@@ -59,6 +60,8 @@ struct timerq {
 	/* Called when the earliest deadline moved forward, so that a sleeper can wake sooner. */
 	void (*kick)(void *opaque);
 	void *opaque;
+	uint64_t runs; /* timerq_run calls so far */
+	bool running;
 };
 
 void timer_init(struct timer *t, void (*fire)(void *, uint64_t), void *opaque);
@@ -67,8 +70,14 @@ void timer_set(struct timerq *q, struct timer *t, uint64_t due_ns);
 void timer_cancel(struct timerq *q, struct timer *t);
 /* Earliest deadline, or TIMER_NEVER. */
 uint64_t timerq_next(const struct timerq *q);
-/* Fire all timers due at now_ns, in deadline order. Caller holds the machine lock. */
+/* Fire all timers due at now_ns, in deadline order; timers armed meanwhile wait for the next run,
+ * so a run always ends. Caller holds the machine lock. */
 void timerq_run(struct timerq *q, uint64_t now_ns);
+
+/* Whole ticks of a clock of hz that fit in ns, and the earliest ns at which that many have passed.
+ */
+uint64_t clock_ns_to_ticks(uint64_t ns, uint64_t hz);
+uint64_t clock_ticks_to_ns(uint64_t ticks, uint64_t hz);
 
 /* Where a device's bytes go (serial output, debug console). Must not block for long. */
 struct byte_sink {
@@ -85,7 +94,7 @@ struct device_desc {
 	const char *text; /* "programmable interval timer" */
 	size_t state_bytes;
 	const struct field *fields;
-	void (*reset)(void *state);	       /* power-on and reset state; wiring is kept */
+	void (*reset)(void *state);	    /* power-on and reset state; wiring is kept */
 	void (*after_restore)(void *state); /* re-arm timers, re-drive lines; may be NULL */
 };
 

@@ -1,0 +1,111 @@
+/*
+ * A PCI bus: functions with a configuration space, and the host bridge's configuration mechanism 1
+ * (ports CF8h/CFCh). PCI Local Bus 3.0, chapter 6 and 3.2.2.3. One bus, no bridges behind it.
+ * A function describes its 256 bytes by values and write masks; BARs are sized the standard way and
+ * tell their owner when they move. Left out: extended (PCIe) configuration space.
+ */
+#ifndef DEVICE_PCI_PCI_H
+#define DEVICE_PCI_PCI_H
+
+#include "device/device.h"
+#include "device/reset_port.h"
+
+enum {
+	PCI_VENDOR = 0x00,
+	PCI_DEVICE = 0x02,
+	PCI_COMMAND = 0x04,
+	PCI_STATUS = 0x06,
+	PCI_REVISION = 0x08,
+	PCI_CLASS_PROG = 0x09,
+	PCI_CLASS = 0x0a,
+	PCI_HEADER = 0x0e,
+	PCI_BAR0 = 0x10,
+	PCI_SUBSYSTEM_VENDOR = 0x2c,
+	PCI_SUBSYSTEM = 0x2e,
+	PCI_CAPABILITIES = 0x34,
+	PCI_INTERRUPT_LINE = 0x3c,
+	PCI_INTERRUPT_PIN = 0x3d,
+	PCI_COMMAND_IO = 1 << 0,
+	PCI_COMMAND_MEMORY = 1 << 1,
+	PCI_COMMAND_MASTER = 1 << 2,
+	PCI_COMMAND_INTX_OFF = 1 << 10,
+	PCI_STATUS_INTX = 1 << 3,
+	PCI_STATUS_CAPS = 1 << 4,
+	PCI_BAR_IO = 1,
+	PCI_BAR_MEM64 = 4,
+	PCI_BAR_PREFETCH = 8,
+	PCI_CONFIG_BYTES = 256,
+	PCI_BARS = 6,
+	PCI_FUNCTIONS = 256, /* devfn: device << 3 | function */
+};
+
+struct pci_function;
+
+/* What a function is told; members may be NULL. */
+struct pci_function_ops {
+	/* BAR n now answers at base, or nowhere if !enabled. The owner moves its io_region. */
+	void (*bar_changed)(void *opaque, unsigned bar, uint64_t base, bool enabled);
+	/* Bytes [offset, offset+bytes) of the configuration space were written (already applied).
+	 */
+	void (*config_written)(void *opaque, unsigned offset, unsigned bytes);
+};
+
+struct pci_function {
+	/* state */
+	uint8_t config[PCI_CONFIG_BYTES];
+	uint8_t intx; /* interrupt pin level wanted */
+	/* fixed at creation */
+	uint8_t power_on[PCI_CONFIG_BYTES]; /* config after reset: pci_function_seal */
+	uint8_t writable[PCI_CONFIG_BYTES]; /* 1 bits can be written */
+	uint8_t clear[PCI_CONFIG_BYTES];    /* 1 bits are cleared by writing 1 */
+	uint64_t bar_bytes[PCI_BARS];	    /* size, a power of two; 0 = none (or upper half) */
+	uint8_t devfn;
+	uint8_t caps_end; /* next free byte for a capability */
+	/* wiring */
+	const struct pci_function_ops *ops;
+	void *opaque;
+	struct irq_line irq; /* INTA#, already routed by the machine */
+};
+
+struct pci_bus {
+	struct pci_function *function[PCI_FUNCTIONS];
+};
+
+/* Configuration mechanism 1 and the bridge itself, function 00.0 (an 82441FX by its ID). */
+struct pci_host {
+	uint32_t address; /* CF8h */
+	struct pci_function bridge;
+	/* wiring */
+	struct pci_bus *bus;
+	struct reset_port *reset; /* byte accesses to CF9h go there; may be NULL */
+	const struct trace *trace;
+};
+
+extern const struct io_ops pci_host_io_ops; /* opaque: struct pci_host; 8 ports (CF8h-CFFh) */
+extern const struct device_desc pci_host_desc, pci_function_desc;
+
+void pci_host_init(struct pci_host *h, struct pci_bus *bus, struct reset_port *reset);
+void pci_host_reset(void *pci_host);
+
+/* A function with its identity; adds nothing to a bus. class_code: base << 16 | sub << 8 | prog. */
+void pci_function_init(struct pci_function *f, uint16_t vendor, uint16_t device,
+		       uint32_t class_code, uint8_t revision, const struct pci_function_ops *ops,
+		       void *opaque);
+/* Declare a BAR: bytes a power of two (at least 4 for I/O, 16 for memory); flags PCI_BAR_*. A
+ * 64-bit one takes two slots. false if it does not fit. */
+bool pci_function_bar(struct pci_function *f, unsigned bar, uint64_t bytes, unsigned flags);
+/* Append a capability of len bytes (id and next pointer are filled in; the rest zero, read-only):
+ * returns its offset, 0 if there is no room. */
+unsigned pci_function_capability(struct pci_function *f, uint8_t id, unsigned len);
+/* Put it on the bus; takes the present configuration as the power-on one. false: slot taken. */
+bool pci_bus_add(struct pci_bus *bus, struct pci_function *f, unsigned device, unsigned function);
+void pci_function_reset(void *pci_function);
+/* Configuration access by CPU or bridge: 1, 2 or 4 bytes inside the 256. */
+uint32_t pci_config_read(struct pci_function *f, unsigned offset, unsigned bytes);
+void pci_config_write(struct pci_function *f, unsigned offset, uint32_t value, unsigned bytes);
+/* Where a BAR is now; returns false while it is disabled. */
+bool pci_function_bar_base(const struct pci_function *f, unsigned bar, uint64_t *base);
+/* INTx pin; honours the command register's disable bit. */
+void pci_function_intx(struct pci_function *f, int level);
+
+#endif
