@@ -1,5 +1,4 @@
-/* The reference implementations behind vop_table (vop.c), by family file. Nobody else calls them.
- */
+/* The reference implementations behind vop_table (vop.c), by family file. Nobody else calls them. */
 #ifndef IR_VOP_IMPL_H
 #define IR_VOP_IMPL_H
 
