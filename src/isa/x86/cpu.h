@@ -235,11 +235,14 @@ struct x86_cpu {
 	uint8_t interrupt_shadow;  /* STI, MOV SS, POP SS: the next instruction runs uninterrupted */
 	uint8_t sipi_vector;	   /* any thread, before X86_REQ_SIPI */
 	uint64_t pending_db;	   /* DR6 bits to report at the next instruction boundary */
-	uint64_t insns;	   /* instructions retired, exact at block boundaries */
+	uint64_t insns;	   /* instructions retired when run() was entered; x86_insns_now() while it runs */
 
 	/* --- not state: wiring and caches */
 	unsigned index;	   /* 0 = boot processor */
 	unsigned apic_id;
+	int64_t run_budget;	   /* budget at the last point where insns was brought up to date */
+	uint32_t block_insns;	   /* instructions of the running block, already off the budget; or 0 */
+	union x86_vec scratch[X86_SCRATCH_BYTES / 32]; /* the interpreter's temporaries */
 	bool exclusive;		   /* all other CPUs are stopped: atomics may be plain accesses */
 	bool alone;		   /* an uncached one-instruction block runs: stores need no restart */
 	uint64_t code_lo, code_hi; /* gpa range of the running block, for X86_EXIT_RESTART */
@@ -257,6 +260,12 @@ struct x86_cpu {
 };
 
 extern const struct field x86_cpu_fields[]; /* regs.c: all of the architectural state */
+
+/* Instructions retired before the running block (exact for instructions that begin one). */
+static inline uint64_t x86_insns_now(const struct x86_cpu *cpu)
+{
+	return cpu->insns + (uint64_t)(cpu->run_budget - cpu->budget) - cpu->block_insns;
+}
 
 /* Power-on/reset or INIT state (SDM vol. 3, 9.1.1, table 9-1). Wiring is kept. */
 void x86_cpu_reset(struct x86_cpu *cpu);
