@@ -133,7 +133,7 @@ struct ir_isa {
 	uint64_t flags_group;
 };
 
-/* Caller owns the storage; insn is an array of cap entries. */
+/* Caller owns the storage; insn is an array of cap entries, at least 1. */
 struct ir_block {
 	const struct ir_isa *isa;
 	struct ir_insn *insn;
@@ -166,6 +166,15 @@ static inline unsigned ir_type_log2(enum ir_type t) /* of integer types */
 {
 	return (unsigned)t - IR_I8;
 }
+
+const char *ir_type_name(enum ir_type t); /* "i32" */
+
+/* Whether this operation may leave the block by a fault; for calls as the helper declares. */
+bool ir_insn_may_fault(const struct ir_insn *i);
+/* Whether it must stay though nobody uses its result. */
+bool ir_insn_side_effect(const struct ir_insn *i);
+/* The register that holds state bytes [offset, offset + bytes), or NULL. */
+const struct ir_state_reg *ir_reg_at(const struct ir_isa *isa, uint64_t offset, unsigned bytes);
 
 /* ---- builder (build.c): append and return the result's ref. Constants fold as they are built. */
 ir_ref ir_const(struct ir_block *b, enum ir_type t, uint64_t v);
