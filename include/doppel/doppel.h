@@ -3,8 +3,9 @@
  * its own threads, look into it, stop it. The `doppel` command is written on this header alone.
  *
  * Functions that can fail return 0 or a negative errno value and put one sentence for a person into
- * *err when err is not NULL. A struct doppel_vm may be used from any thread; callbacks come from
- * the machine's threads and must not call doppel_destroy. Several machines may live in one process.
+ * *err when err is not NULL. A struct doppel_vm may be used from any thread, doppel_destroy last.
+ * Callbacks come from the machine's threads; of these functions they may call only
+ * doppel_console_input. Several machines may live in one process.
  */
 #ifndef DOPPEL_DOPPEL_H
 #define DOPPEL_DOPPEL_H
@@ -78,7 +79,8 @@ void doppel_destroy(struct doppel_vm *vm);
 int doppel_start(struct doppel_vm *vm, struct doppel_error *err);
 /* Wait until it ends (or timeout_ms passes: -ETIMEDOUT; negative = for ever). */
 int doppel_wait(struct doppel_vm *vm, int timeout_ms, struct doppel_result *out);
-/* Pause returns when all CPUs stand between two instructions; resume lets them go on. */
+/* Pause returns when all CPUs stand between two instructions, and virtual time with them; resume
+ * lets them go on. -ESRCH if the machine does not run (any more). */
 int doppel_pause(struct doppel_vm *vm);
 int doppel_resume(struct doppel_vm *vm);
 /* Stop for good; returns when the threads have ended. */
@@ -126,9 +128,14 @@ struct doppel_engine_info {
 };
 bool doppel_engine_info(unsigned index, struct doppel_engine_info *out);
 
-/* Names for help texts and completion: kind "machine", "engine", "cpu", "feature", "trace", "pass".
- * NULL past the last. *text (may be NULL) gets one line about it. */
+/* Names for help texts and completion: kind "machine", "engine", "cpu", "feature", "trace", "dump",
+ * "pass". NULL past the last. *text (may be NULL) gets one line about it. */
 const char *doppel_name(const char *kind, unsigned index, const char **text);
+
+/* The name of that kind nearest to a mistyped word, or NULL if none is near. */
+const char *doppel_nearest(const char *kind, const char *word);
+/* Edits (insert, delete, replace, swap) that turn one word into the other. */
+unsigned doppel_distance(const char *a, const char *b);
 
 /* One instruction through every stage, as text: decoded, lifted, optimized, and run by the
  * interpreter on the registers given as "rax=1,rbx=2,...". mode: 16, 32 or 64. Returns length as

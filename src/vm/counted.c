@@ -1,0 +1,146 @@
+/*
+ * The counted clock: virtual time follows instructions, so two runs of the same inputs are the same
+ * run. One thread carries out all CPUs in turn.
+ *
+ * An instruction takes one nanosecond, and CPUs run side by side in virtual time: a round goes from
+ * round_ns to round_end_ns, and each CPU in turn is run until it has got there. Timers fire between
+ * rounds; a round ends at the next deadline, and a deadline set while a round is under way shortens
+ * it. A CPU that had already gone farther stands still until the round's time catches up with it.
+ * Time never runs backwards from one CPU to the next: seen_ns is the latest time anyone has read.
+ * When all CPUs are halted, time jumps to the next deadline.
+ *
+ * Console bytes reach the guest between rounds only; which round depends on when they were queued,
+ * so runs repeat exactly when input is queued before doppel_start.
+ */
+#include "vm/vm.h"
+
+#include "isa/x86/fault.h"
+
+enum { ROUND_NS = 10000 };
+
+/* 2020-01-01 00:00:00 UTC: every counted machine is switched on at the same moment. */
+#define COUNTED_EPOCH_NS (1577836800ull * 1000000000ull)
+
+/* How long to let the host sleep while the guest, halted without timers, has no room for input. */
+#define FEED_RETRY_NS 1000000u
+
+/* Virtual time of the machine's own thread. */
+static uint64_t now_ns(void *opaque)
+{
+	struct doppel_vm *vm = opaque;
+	uint64_t t = vm->round_ns;
+
+	if (vm->running)
+		t = vm->running->at_ns + (vm->running->x86->insns - vm->run_insns);
+	if (t < vm->seen_ns)
+		return vm->seen_ns;
+	vm->seen_ns = t;
+	return t;
+}
+
+/* A nearer deadline while a CPU runs: end the round there. */
+static void kick(void *opaque)
+{
+	struct doppel_vm *vm = opaque;
+	uint64_t next = timerq_next(&vm->timers);
+
+	if (next >= vm->round_end_ns)
+		return;
+	vm->round_end_ns = next > vm->round_ns ? next : vm->round_ns + 1;
+	if (vm->running)
+		x86_request(vm->running->x86, X86_REQ_STOP);
+}
+
+void vm_counted_init(struct doppel_vm *vm)
+{
+	vm->clock.now_ns = now_ns;
+	vm->clock.opaque = vm;
+	vm->clock.epoch_wall_ns = COUNTED_EPOCH_NS;
+	vm->timers.kick = kick;
+	vm->timers.opaque = vm;
+}
+
+/* Run one CPU until it reaches the end of the round. */
+static void run_cpu(struct doppel_vm *vm, struct vm_cpu *c)
+{
+	enum engine_exit exit = ENGINE_EXIT_STOP;
+
+	if (c->at_ns < vm->round_ns)
+		c->at_ns = vm->round_ns;
+	while (exit == ENGINE_EXIT_STOP && c->at_ns < vm->round_end_ns) {
+		if (vm_acting(vm))
+			return; /* a mere pause waits for the end of the round */
+		vm->running = c;
+		vm->run_insns = c->x86->insns;
+		engine_group_enter(vm->group, c->x86);
+		exit = vm->cfg.engine->run(c->engine, vm->round_end_ns - c->at_ns);
+		engine_group_leave(vm->group, c->x86);
+		vm->running = NULL;
+		c->at_ns += c->x86->insns - vm->run_insns;
+	}
+	if (exit == ENGINE_EXIT_SHUTDOWN) {
+		char text[sizeof(vm->result.text)];
+
+		vm_crash_text(c->x86, text, sizeof(text));
+		vm_finish(vm, DOPPEL_END_CRASH, 0, text);
+	} else if (exit == ENGINE_EXIT_RESET) {
+		vm_act(vm, VM_ACTION_RESET);
+	}
+}
+
+static bool can_run(const struct x86_cpu *cpu)
+{
+	return cpu->activity == X86_RUNNING || x86_can_wake(cpu) ||
+	       (atomic_load(&cpu->request) & X86_REQ_RESET);
+}
+
+/* One round of all CPUs that have something to do. False if none had. */
+static bool run_round(struct doppel_vm *vm)
+{
+	uint64_t next = timerq_next(&vm->timers);
+	bool any = false;
+
+	vm->round_end_ns = vm->round_ns + ROUND_NS;
+	if (next < vm->round_end_ns)
+		vm->round_end_ns = next > vm->round_ns ? next : vm->round_ns + 1;
+	for (unsigned i = 0; i < vm->cfg.cpus; i++) {
+		if (!can_run(vm->cpu[i].x86))
+			continue;
+		any = true;
+		run_cpu(vm, &vm->cpu[i]);
+	}
+	if (any)
+		vm->round_ns = vm->round_end_ns;
+	return any;
+}
+
+/* Nothing to run: jump to the next deadline, or wait on the host for input when there is none. */
+static void idle(struct doppel_vm *vm, bool input_waits)
+{
+	host_mutex_lock(&vm->lock);
+	uint64_t next = timerq_next(&vm->timers);
+	host_mutex_unlock(&vm->lock);
+
+	if (next == TIMER_NEVER)
+		host_event_wait(&vm->event, input_waits ? FEED_RETRY_NS : UINT64_MAX);
+	else if (next > vm->round_ns)
+		vm->round_ns = next;
+}
+
+void vm_counted_thread(void *opaque)
+{
+	struct doppel_vm *vm = opaque;
+
+	while (vm_serve(vm, true) && vm_gate(vm)) {
+		bool input_waits;
+
+		host_mutex_lock(&vm->lock);
+		timerq_run(&vm->timers, now_ns(vm));
+		input_waits = vm_feed_console(vm);
+		host_mutex_unlock(&vm->lock);
+		if (!run_round(vm))
+			idle(vm, input_waits);
+		atomic_store(&vm->published_ns, vm->round_ns);
+	}
+	vm_thread_gone(vm);
+}

@@ -1,0 +1,167 @@
+/*
+ * A machine's life. struct doppel_vm owns everything of one machine: configuration, images, CPUs,
+ * devices, threads. Locks, outermost first:
+ *
+ *   api      one pause, resume or reset at a time
+ *   lock     the machine lock: devices, timers, the clock's base (host_mutex, as devices see it)
+ *   control  the fields from `paused` to `result`; waited on with `changed`
+ *
+ * A runner is a thread that carries out guest code: one per CPU under the real clock (real.c), one
+ * for all CPUs under the counted clock (counted.c). hold is how runners are stopped: while it is
+ * set they park in vm_gate, each between two instructions.
+ */
+#ifndef VM_VM_H
+#define VM_VM_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backend/console.h"
+#include "backend/files.h"
+#include "base/error.h"
+#include "base/trace.h"
+#include "device/device.h"
+#include "doppel/doppel.h"
+#include "engine/engine.h"
+#include "host/host.h"
+#include "isa/x86/cpu.h"
+#include "isa/x86/cpuid.h"
+#include "machine/machine.h"
+
+enum { VM_CPUS_MAX = 64 };
+
+/* doppel_config after checking: words resolved, strings owned. */
+struct vm_config {
+	const struct machine_desc *machine;
+	const struct engine *engine;
+	unsigned cpus;
+	uint64_t memory_bytes;
+	bool counted;
+	char *kernel, *initrd, *append;
+	uint64_t trace;
+	unsigned dump; /* ENGINE_DUMP_* */
+	uint64_t disabled_passes;
+	unsigned max_block_insns;
+	struct x86_cpuid_model model;
+};
+
+/* One guest CPU. */
+struct vm_cpu {
+	struct doppel_vm *vm;
+	struct x86_cpu *x86;
+	struct engine_cpu *engine;
+	struct host_event wake; /* real clock: for its thread asleep in HLT */
+	struct host_thread thread;
+	uint64_t at_ns; /* counted clock: virtual time this CPU has been run to */
+};
+
+/* What is to be done once the runners have stopped; a higher one replaces a lower one. */
+enum vm_action { VM_ACTION_NONE, VM_ACTION_RESET, VM_ACTION_END };
+
+struct doppel_vm {
+	struct vm_config cfg;
+	void (*console_output)(void *opaque, const uint8_t *bytes, size_t len);
+	void (*debug_output)(void *opaque, const uint8_t *bytes, size_t len);
+	void (*log_line)(void *opaque, const char *line);
+	void *opaque;
+
+	struct file_image kernel, initrd; /* kept: a reset boots them again */
+	struct x86_decoder *decoder;
+	struct engine_group *group;
+	struct x86_cpu *x86; /* array of cfg.cpus, page-aligned */
+	struct vm_cpu *cpu;  /* array of cfg.cpus */
+	struct machine *machine;
+	struct trace trace;
+	struct clock clock;
+	struct timerq timers;
+	struct console_queue input;
+
+	pthread_mutex_t api;
+	struct host_mutex lock;
+
+	/* real clock: virtual time = host time - base_ns, or stands at frozen_ns */
+	_Atomic uint64_t base_ns;
+	_Atomic bool frozen;
+	_Atomic uint64_t frozen_ns;
+	/* counted clock: owned by its one thread, see counted.c; published_ns: any thread */
+	uint64_t round_ns, round_end_ns, seen_ns, run_insns;
+	struct vm_cpu *running;
+	_Atomic uint64_t published_ns;
+
+	struct host_event event; /* wakes the event thread, or the counted clock's idle thread */
+	struct host_thread event_thread;
+
+	_Atomic bool hold; /* runners must park: paused, or an action waits */
+	pthread_mutex_t control;
+	pthread_cond_t changed;
+	bool started, ended, paused;
+	bool event_started; /* to be joined: the event thread, and the first `threads` CPUs' */
+	unsigned threads;
+	unsigned runners, parked, live; /* live: runners and the event thread, not yet gone */
+	enum vm_action action;
+	struct doppel_result result;
+};
+
+/* config.c: check the user's configuration and resolve its words. Frees nothing on failure:
+ * vm_config_clear does, and is harmless on a zeroed struct. 0 or -errno. */
+int vm_config_resolve(struct vm_config *out, const struct doppel_config *in, struct error *err);
+void vm_config_clear(struct vm_config *c);
+
+/* words.c: engine choice and word lists. */
+const struct engine *vm_engine_auto(void);
+int vm_engine_choose(const char *name, const struct engine **out, struct error *err);
+int vm_machine_choose(const char *name, const struct machine_desc **out, struct error *err);
+int vm_trace_words(const char *list, uint64_t *bits, struct error *err);
+int vm_dump_words(const char *list, unsigned *bits, struct error *err);
+int vm_pass_words(const char *list, uint64_t *bits, struct error *err);
+
+/* boot.c: reset all devices and CPUs and place the images. Runners parked. 0 or -errno. */
+int vm_boot(struct doppel_vm *vm, struct error *err);
+
+/* control.c */
+/* Ask for something to be done with the runners stopped. From any thread, with or without the
+ * machine lock. */
+void vm_act(struct doppel_vm *vm, enum vm_action a);
+/* End the machine; the first caller's reason stands. text may be NULL. */
+void vm_finish(struct doppel_vm *vm, enum doppel_end end, uint32_t code, const char *text);
+/* A runner passes here between two runs: parks while held. False: the machine ends. */
+bool vm_gate(struct doppel_vm *vm);
+/* The event thread (or the counted runner): carry out a pending action, all runners stopped but
+ * the caller if it is one. False: the machine ends. */
+bool vm_serve(struct doppel_vm *vm, bool is_runner);
+/* An action waits. */
+bool vm_acting(struct doppel_vm *vm);
+/* A thread of the machine is about to return. */
+void vm_thread_gone(struct doppel_vm *vm);
+static inline bool vm_held(struct doppel_vm *vm)
+{
+	return atomic_load_explicit(&vm->hold, memory_order_acquire);
+}
+
+/* One line of trace or dump output, to the callback or to standard error. */
+void vm_log(void *opaque, const char *line);
+
+/* real.c and counted.c: set up vm->clock and vm->timers; thread bodies. Each thread body takes
+ * the object named. */
+void vm_real_init(struct doppel_vm *vm);
+void vm_real_cpu_thread(void *vm_cpu);
+void vm_real_event_thread(void *vm);
+void vm_real_freeze(struct doppel_vm *vm, bool freeze); /* stop and go on with virtual time */
+void vm_counted_init(struct doppel_vm *vm);
+void vm_counted_thread(void *vm);
+
+/* Offer queued console bytes to the guest; machine lock held. True if some still wait. */
+bool vm_feed_console(struct doppel_vm *vm);
+
+/* crash.c: what a triple fault is reported with: registers, and code around RIP disassembled. */
+void vm_crash_text(struct x86_cpu *cpu, char *buf, size_t len);
+
+/* registers.c: registers by name; 0 or -ENOENT. */
+int vm_register_get(const struct x86_cpu *cpu, const char *name, uint64_t *value);
+int vm_register_set(struct x86_cpu *cpu, const char *name, uint64_t value);
+/* "rax=1,rbx=0x20": 0 or -EINVAL. */
+int vm_register_list(struct x86_cpu *cpu, const char *list, struct error *err);
+
+#endif

@@ -1,0 +1,237 @@
+/*
+ * The words of a configuration and what they stand for: machines, engines, trace events, dumps,
+ * passes. A wrong word is answered with the nearest right one; doppel_name lists them all.
+ */
+#include "vm/vm.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ir/pass.h"
+#include "vm/nearest.h"
+
+enum { WORD_BYTES = 64 };
+
+static const struct {
+	const char *name, *text;
+	unsigned bit;
+} dump_words[] = {
+	{"guest", "guest instructions of each block as it is lifted", ENGINE_DUMP_GUEST},
+	{"ir", "the IR of each block, as lifted and as optimized", ENGINE_DUMP_IR},
+};
+
+const char *doppel_nearest(const char *kind, const char *word)
+{
+	struct nearest n;
+	const char *name;
+
+	nearest_init(&n, word);
+	for (unsigned i = 0; (name = doppel_name(kind, i, NULL)); i++)
+		nearest_offer(&n, name);
+	return n.best;
+}
+
+static int unknown(const char *kind, const char *word, struct error *err)
+{
+	const char *best = doppel_nearest(kind, word);
+
+	if (best)
+		return error_set(err, -EINVAL, "%s: there is no \"%s\"; did you mean \"%s\"?", kind,
+				 word, best);
+	return error_set(err, -EINVAL, "%s: there is no \"%s\"", kind, word);
+}
+
+/* The next word of a comma-separated list; false at its end. */
+static bool next_word(const char **list, char word[WORD_BYTES])
+{
+	size_t len = strcspn(*list, ",");
+
+	if (**list == 0)
+		return false;
+	snprintf(word, WORD_BYTES, "%.*s", (int)len, *list);
+	*list += len;
+	if (**list == ',')
+		(*list)++;
+	return true;
+}
+
+const struct engine *vm_engine_auto(void)
+{
+	for (unsigned i = 0; engine_registry[i]; i++) {
+		struct engine_info info = {0};
+
+		engine_registry[i]->probe(&info);
+		if (info.works)
+			return engine_registry[i];
+	}
+	return NULL;
+}
+
+int vm_engine_choose(const char *name, const struct engine **out, struct error *err)
+{
+	struct engine_info info = {0};
+
+	if (strcmp(name, "auto") == 0) {
+		*out = vm_engine_auto();
+		return *out ? 0 : error_set(err, -ENODEV, "engine: none works on this host");
+	}
+	*out = engine_find(name);
+	if (!*out)
+		return unknown("engine", name, err);
+	(*out)->probe(&info);
+	if (!info.works)
+		return error_set(err, -ENODEV, "engine: %s does not work here: %s", name, info.why);
+	return 0;
+}
+
+int vm_machine_choose(const char *name, const struct machine_desc **out, struct error *err)
+{
+	*out = machine_find(name);
+	return *out ? 0 : unknown("machine", name, err);
+}
+
+int vm_trace_words(const char *list, uint64_t *bits, struct error *err)
+{
+	char bad[WORD_BYTES];
+
+	*bits = 0;
+	if (trace_parse(list, bits, bad, sizeof(bad)) < 0)
+		return unknown("trace", bad, err);
+	return 0;
+}
+
+int vm_dump_words(const char *list, unsigned *bits, struct error *err)
+{
+	char word[WORD_BYTES];
+
+	*bits = 0;
+	while (next_word(&list, word)) {
+		unsigned i = 0;
+
+		while (i < ARRAY_LEN(dump_words) && strcmp(word, dump_words[i].name) != 0)
+			i++;
+		if (i == ARRAY_LEN(dump_words))
+			return unknown("dump", word, err);
+		*bits |= dump_words[i].bit;
+	}
+	return 0;
+}
+
+int vm_pass_words(const char *list, uint64_t *bits, struct error *err)
+{
+	char word[WORD_BYTES];
+
+	*bits = 0;
+	while (next_word(&list, word)) {
+		unsigned i = 0;
+
+		if (strcmp(word, "all") == 0) {
+			*bits = ~0ull;
+			continue;
+		}
+		while (ir_passes[i].name && strcmp(word, ir_passes[i].name) != 0)
+			i++;
+		if (!ir_passes[i].name)
+			return unknown("pass", word, err);
+		*bits |= 1ull << i;
+	}
+	return 0;
+}
+
+static const char *name_machine(unsigned i, const char **text)
+{
+	for (unsigned k = 0; k <= i; k++)
+		if (!machine_registry[k])
+			return NULL;
+	*text = machine_registry[i]->text;
+	return machine_registry[i]->name;
+}
+
+static const char *name_engine(unsigned i, const char **text)
+{
+	if (i == 0) {
+		*text = "the best engine that works on this host";
+		return "auto";
+	}
+	for (unsigned k = 0; k < i; k++)
+		if (!engine_registry[k])
+			return NULL;
+	*text = engine_registry[i - 1]->text;
+	return engine_registry[i - 1]->name;
+}
+
+static const char *name_trace(unsigned i, const char **text)
+{
+	if (i == TRACE_COUNT) {
+		*text = "everything";
+		return "all";
+	}
+	if (i > TRACE_COUNT)
+		return NULL;
+	*text = trace_text((enum trace_event)i);
+	return trace_name((enum trace_event)i);
+}
+
+static const char *name_pass(unsigned i, const char **text)
+{
+	for (unsigned k = 0; k <= i; k++)
+		if (!ir_passes[k].name)
+			return NULL;
+	*text = ir_passes[i].text;
+	return ir_passes[i].name;
+}
+
+static const char *name_dump(unsigned i, const char **text)
+{
+	if (i >= ARRAY_LEN(dump_words))
+		return NULL;
+	*text = dump_words[i].text;
+	return dump_words[i].name;
+}
+
+static const char *name_cpu(unsigned i, const char **text)
+{
+	return NULL;
+}
+
+static const char *name_feature(unsigned i, const char **text)
+{
+	return NULL;
+}
+
+static const struct {
+	const char *kind;
+	const char *(*name)(unsigned i, const char **text);
+} kinds[] = {
+	{"machine", name_machine}, {"engine", name_engine}, {"cpu", name_cpu},
+	{"feature", name_feature}, {"trace", name_trace},   {"pass", name_pass},
+	{"dump", name_dump},
+};
+
+const char *doppel_name(const char *kind, unsigned index, const char **text)
+{
+	const char *dropped;
+
+	for (unsigned i = 0; i < ARRAY_LEN(kinds); i++)
+		if (strcmp(kind, kinds[i].kind) == 0)
+			return kinds[i].name(index, text ? text : &dropped);
+	return NULL;
+}
+
+bool doppel_engine_info(unsigned index, struct doppel_engine_info *out)
+{
+	struct engine_info info = {0};
+	const struct engine *e;
+
+	for (unsigned k = 0; k <= index; k++)
+		if (!engine_registry[k])
+			return false;
+	e = engine_registry[index];
+	e->probe(&info);
+	*out = (struct doppel_engine_info){.name = e->name, .text = e->text, .works = info.works};
+	out->chosen_by_auto = e == vm_engine_auto();
+	snprintf(out->why, sizeof(out->why), "%s", info.why);
+	snprintf(out->cost, sizeof(out->cost), "%s", info.cost);
+	return true;
+}
