@@ -84,16 +84,27 @@ int space_map_io(struct space *s, const char *name, uint64_t base, uint64_t len,
 		 const struct io_ops *ops, void *opaque);
 struct io_region *space_find_io(struct space *s, const char *name);
 
+/* The RAM or ROM region holding gpa, or -1; device regions on top are not looked at. */
+static inline int space_ram_index(const struct space *s, uint64_t gpa)
+{
+	for (unsigned i = 0; i < s->ram_count; i++)
+		if (gpa - s->ram[i].base < s->ram[i].len)
+			return (int)i;
+	return -1;
+}
+
 /* Host address of the RAM page holding gpa (any offset in it), or NULL for device or hole.
  * *readonly is set for ROM. Pages overlaid by an enabled device region return NULL. */
 uint8_t *space_ram_page(const struct space *s, uint64_t gpa, bool *readonly);
 
-/* Host address of len bytes of RAM, or NULL unless all lie in one RAM region. Bulk access for
- * loaders and device models (which must use space_read/space_write unless they checked). */
+/* Host address of len bytes of RAM (not ROM), or NULL unless all lie in one RAM region. Bulk access
+ * for loaders and device models (which must use space_read/space_write unless they checked); what is
+ * written through it is not announced to engines. */
 uint8_t *space_ram_range(const struct space *s, uint64_t gpa, uint64_t len);
 
 /* Device access, 1 to 8 bytes, split to what the device takes. Unanswered reads are all ones.
- * Takes the machine lock. Accesses that fall on RAM go to RAM. */
+ * Each piece a device sees is naturally aligned. Takes the machine lock. Accesses that fall on RAM
+ * go to RAM. */
 uint64_t space_io_read(struct space *s, uint64_t gpa, unsigned bytes);
 void space_io_write(struct space *s, uint64_t gpa, uint64_t value, unsigned bytes);
 

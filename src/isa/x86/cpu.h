@@ -122,7 +122,16 @@ struct x86_tlb_entry {
 	uint64_t gpa_global; /* page gpa | X86_TLB_GLOBAL */
 };
 #define X86_TLB_INVALID 0xfffull
+/* In a tag's low bits: the translation and the right are good, but the fast path must not match
+ * (device memory, ROM or code page writes, breakpoints, alignment checks). */
+#define X86_TLB_SLOW 1ull
+/* In the low bits of gpa_global. */
 #define X86_TLB_GLOBAL 1ull
+#define X86_TLB_IO 2ull	   /* not RAM: addend has no meaning */
+#define X86_TLB_ROM 4ull   /* writes are swallowed */
+#define X86_TLB_LARGE 8ull /* part of a page larger than 4 KiB */
+/* Groups of entries filled since the last flush, one bit each, so that a flush costs what was used. */
+enum { X86_TLB_GROUP = X86_TLB_SIZE / 64, X86_ITLB_GROUP = X86_ITLB_SIZE / 64 };
 
 struct x86_itlb_entry {
 	uint64_t tag;	/* linear page, or X86_TLB_INVALID; low bits: mmu index is user (bit 0) */
@@ -192,6 +201,8 @@ struct x86_platform {
 };
 
 #define X86_TSC_HZ 1000000000ull /* one tick a nanosecond: stated in CPUID leaf 0x15 */
+#define X86_APIC_BUS_HZ 1000000000ull /* local APIC timer input: the crystal of leaf 0x15 */
+#define X86_PHYS_BITS 40	      /* physical address width, CPUID leaf 0x80000008 */
 
 enum { X86_SCRATCH_BYTES = 8192 };
 
@@ -255,6 +266,8 @@ struct x86_cpu {
 	void *engine;		   /* the engine's own per-CPU object */
 	void (*flush_jumps)(void *engine); /* engine hook: linear-address caches are stale; may be NULL */
 	uint64_t counter[COUNTER_COUNT];
+	uint64_t tlb_used[X86_MMU_COUNT], itlb_used; /* bit per group of entries */
+	uint64_t tlb_large_lo, tlb_large_hi; /* linear range of large pages in either TLB; lo > hi: none */
 	struct x86_itlb_entry itlb[X86_ITLB_SIZE];
 	struct x86_tlb_entry tlb[X86_MMU_COUNT][X86_TLB_SIZE];
 };

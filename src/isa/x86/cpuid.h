@@ -25,6 +25,7 @@ enum x86_feat {
 	X86_FEAT_PCID, X86_FEAT_TSC_DEADLINE, X86_FEAT_X2APIC, X86_FEAT_ADX, X86_FEAT_DE,
 	X86_FEAT_VME, X86_FEAT_PAT, X86_FEAT_PSE36, X86_FEAT_MTRR, X86_FEAT_MCE, X86_FEAT_MCA,
 	X86_FEAT_APIC, X86_FEAT_ERMS, X86_FEAT_FSRM, X86_FEAT_CONSTANT_TSC, X86_FEAT_PREFETCHW,
+	X86_FEAT_TSC_ADJUST, X86_FEAT_ARCH_CAPABILITIES, X86_FEAT_ARAT, X86_FEAT_HYPERVISOR,
 	X86_FEAT_COUNT
 };
 
@@ -33,7 +34,20 @@ struct x86_cpuid_model {
 	uint64_t features[2]; /* bit per enum x86_feat */
 	char name[32];
 	unsigned cpus; /* in the machine, for topology leaves */
+	uint32_t signature; /* family, model, stepping: leaf 1 EAX, and EDX after reset */
+	uint32_t max_leaf, max_ext_leaf; /* max_ext_leaf 0: no extended leaves */
 };
+
+enum x86_cpuid_reg { X86_CPUID_EAX, X86_CPUID_EBX, X86_CPUID_ECX, X86_CPUID_EDX };
+
+/* One row per feature, indexed by enum x86_feat: where CPUID says it, and what it needs. */
+struct x86_feat_row {
+	const char *name;
+	uint32_t leaf, subleaf;
+	uint8_t reg, bit;
+	uint8_t needs[3]; /* enum x86_feat; X86_FEAT_BASE = nothing */
+};
+extern const struct x86_feat_row x86_feat_rows[X86_FEAT_COUNT];
 
 static inline bool x86_has(const struct x86_cpuid_model *m, enum x86_feat f)
 {
@@ -47,6 +61,12 @@ int x86_cpuid_model_parse(struct x86_cpuid_model *m, const char *spec, unsigned 
 
 /* The CPUID instruction: reads EAX, ECX; writes EAX..EDX. */
 void x86_cpuid(struct x86_cpu *cpu);
+
+/* What CPUID answers for a leaf, EAX..EDX, with this CPU's dynamic bits. Cannot fail. */
+void x86_cpuid_leaf(const struct x86_cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+
+/* The time-stamp counter: virtual nanoseconds plus this CPU's offset. */
+uint64_t x86_rdtsc(struct x86_cpu *cpu);
 
 /* RDMSR/WRMSR of ECX; false with #GP recorded. Privilege is checked by the caller. */
 bool x86_msr_read(struct x86_cpu *cpu, uint32_t msr, uint64_t *value);

@@ -30,6 +30,11 @@ bool x86_mmu_walk(struct x86_cpu *cpu, uint64_t lin, enum x86_access a, enum x86
 /* As above for a debugger: no fault recorded, no accessed or dirty bits set. */
 bool x86_mmu_probe(struct x86_cpu *cpu, uint64_t lin, uint64_t *gpa);
 
+/* PAE paging: read the four page-directory-pointer entries that cr3 points to into cpu->pdpte. For
+ * MOV to CR3, CR0 and CR4, as the last check before they commit: #GP(0) and nothing changed if a
+ * present entry has reserved bits set (SDM vol. 3, 4.4.1). */
+bool x86_pdpte_load(struct x86_cpu *cpu, uint64_t cr3);
+
 /* Physical page for an instruction fetch at lin with the CPU's current privilege; *hva is the page's
  * host address or NULL when it is not RAM. */
 bool x86_mmu_fetch_page(struct x86_cpu *cpu, uint64_t lin, uint64_t *gpa_page, const uint8_t **hva);
@@ -40,11 +45,14 @@ bool x86_mem_read(struct x86_cpu *cpu, uint64_t lin, void *buf, unsigned bytes,
 		  enum x86_mmu_index mmu, unsigned flags);
 bool x86_mem_write(struct x86_cpu *cpu, uint64_t lin, const void *buf, unsigned bytes,
 		   enum x86_mmu_index mmu, unsigned flags);
-/* Check that a write of bytes at lin would succeed, changing nothing but accessed/dirty bits. */
+/* Check that a write of bytes at lin would succeed, changing nothing but accessed/dirty bits. Also
+ * false, with X86_EXIT_RESTART, where the write itself would say so. */
 bool x86_mem_check_write(struct x86_cpu *cpu, uint64_t lin, unsigned bytes, enum x86_mmu_index mmu,
 			 unsigned flags);
 /* Host pointer for a locked operation of bytes at lin (aligned, in one writable RAM page without
- * cached code), or NULL with *slow: true = take the slow way under engine exclusion; false = fault. */
+ * cached code), or NULL with *slow: true = take the slow way under engine exclusion (set exit_code
+ * X86_EXIT_EXCLUSIVE; when cpu->exclusive is already set: x86_mem_read with X86_MEM_RMW, then
+ * x86_mem_write); false = fault or restart, exit_code is set. */
 void *x86_mem_atomic_ptr(struct x86_cpu *cpu, uint64_t lin, unsigned bytes,
 			 enum x86_mmu_index mmu, unsigned flags, bool *slow);
 

@@ -1,0 +1,368 @@
+/*
+ * Guest-physical and port space. Regions are few (tens), so lookups are linear, newest device
+ * region first. Device pieces are naturally aligned powers of two, as a bus would split them.
+ *
+ * Left out on purpose: changing the map under running CPUs. A device may enable, disable or move
+ * its own region under the machine lock; the machine then asks the CPUs to flush their TLBs.
+ */
+#include "mem/space.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "host/host.h"
+
+void space_init(struct space *s, struct host_mutex *lock, const struct trace *trace,
+		enum trace_event io_event)
+{
+	memset(s, 0, sizeof(*s));
+	s->lock = lock;
+	s->trace = trace;
+	s->io_event = io_event;
+}
+
+void space_destroy(struct space *s)
+{
+	for (unsigned i = 0; i < s->ram_count; i++) {
+		host_free(s->page_flags[i]);
+		s->page_flags[i] = NULL;
+	}
+	s->ram_count = 0;
+	s->io_count = 0;
+	s->listener_count = 0;
+}
+
+static bool range_wraps(uint64_t base, uint64_t len)
+{
+	return len == 0 || base + (len - 1) < base;
+}
+
+int space_map_ram(struct space *s, uint64_t base, uint64_t len, uint8_t *hva, bool readonly)
+{
+	if (!hva || ((base | len) & PAGE_OFFSET_MASK) || range_wraps(base, len))
+		return -EINVAL;
+	for (unsigned i = 0; i < s->ram_count; i++) {
+		const struct ram_region *r = &s->ram[i];
+		if (base <= r->base + (r->len - 1) && r->base <= base + (len - 1))
+			return -EINVAL;
+	}
+	if (s->ram_count == SPACE_RAM_MAX)
+		return -ENOSPC;
+	uint8_t *flags = host_alloc(len >> PAGE_BITS);
+	if (!flags)
+		return -ENOMEM;
+	s->page_flags[s->ram_count] = flags;
+	s->ram[s->ram_count++] = (struct ram_region){base, len, hva, readonly};
+	return 0;
+}
+
+int space_map_io(struct space *s, const char *name, uint64_t base, uint64_t len,
+		 const struct io_ops *ops, void *opaque)
+{
+	unsigned max = ops ? ops->max_bytes : 0;
+
+	if (range_wraps(base, len) || (max != 1 && max != 2 && max != 4 && max != 8))
+		return -EINVAL;
+	if (s->io_count == SPACE_IO_MAX)
+		return -ENOSPC;
+	s->io[s->io_count++] = (struct io_region){name, ops, opaque, base, len, true};
+	return 0;
+}
+
+struct io_region *space_find_io(struct space *s, const char *name)
+{
+	for (unsigned i = 0; i < s->io_count; i++)
+		if (strcmp(s->io[i].name, name) == 0)
+			return &s->io[i];
+	return NULL;
+}
+
+/* ---- RAM */
+
+static bool page_overlaid(const struct space *s, uint64_t page)
+{
+	for (unsigned i = 0; i < s->io_count; i++) {
+		const struct io_region *r = &s->io[i];
+		if (r->enabled && r->base < page + PAGE_BYTES && page <= r->base + (r->len - 1))
+			return true;
+	}
+	return false;
+}
+
+uint8_t *space_ram_page(const struct space *s, uint64_t gpa, bool *readonly)
+{
+	int i = space_ram_index(s, gpa);
+	uint64_t page = gpa & ~PAGE_OFFSET_MASK;
+
+	if (readonly)
+		*readonly = false;
+	if (i < 0 || page_overlaid(s, page))
+		return NULL;
+	if (readonly)
+		*readonly = s->ram[i].readonly;
+	return s->ram[i].hva + (page - s->ram[i].base);
+}
+
+uint8_t *space_ram_range(const struct space *s, uint64_t gpa, uint64_t len)
+{
+	int i = space_ram_index(s, gpa);
+
+	if (i < 0 || s->ram[i].readonly || len > s->ram[i].len - (gpa - s->ram[i].base))
+		return NULL;
+	return s->ram[i].hva + (gpa - s->ram[i].base);
+}
+
+/* Aligned words are copied by one access, so that a ring index shared with a CPU never tears. */
+static void copy_whole(void *to, const void *from, size_t len)
+{
+	uintptr_t both = (uintptr_t)to | (uintptr_t)from;
+
+	if (len == 2 && !(both & 1))
+		*(volatile uint16_t *)to = *(const volatile uint16_t *)from;
+	else if (len == 4 && !(both & 3))
+		*(volatile uint32_t *)to = *(const volatile uint32_t *)from;
+	else if (len == 8 && !(both & 7))
+		*(volatile uint64_t *)to = *(const volatile uint64_t *)from;
+	else
+		memcpy(to, from, len);
+}
+
+static size_t page_piece(uint64_t gpa, size_t len)
+{
+	size_t room = PAGE_BYTES - (gpa & PAGE_OFFSET_MASK);
+
+	return len < room ? len : room;
+}
+
+bool space_read(struct space *s, uint64_t gpa, void *buf, size_t len)
+{
+	uint8_t *to = buf;
+
+	while (len) {
+		size_t n = page_piece(gpa, len);
+		const uint8_t *page = space_ram_page(s, gpa, NULL);
+		if (!page)
+			return false;
+		copy_whole(to, page + (gpa & PAGE_OFFSET_MASK), n);
+		gpa += n;
+		to += n;
+		len -= n;
+	}
+	return true;
+}
+
+static void page_write(struct space *s, uint64_t gpa, uint8_t *hva, const void *from, size_t n)
+{
+	unsigned flags = space_page_flags(s, gpa);
+
+	copy_whole(hva, from, n);
+	if (!(flags & PAGE_DIRTY))
+		space_page_flags_set(s, gpa, PAGE_DIRTY);
+	/* Looked at again after the bytes are in: a page that became code meanwhile is announced.
+	 */
+	if (space_page_flags(s, gpa) & PAGE_CODE)
+		space_code_written(s, gpa, n);
+}
+
+bool space_write(struct space *s, uint64_t gpa, const void *buf, size_t len)
+{
+	const uint8_t *from = buf;
+
+	while (len) {
+		bool readonly;
+		size_t n = page_piece(gpa, len);
+		uint8_t *page = space_ram_page(s, gpa, &readonly);
+		if (!page)
+			return false;
+		if (!readonly)
+			page_write(s, gpa, page + (gpa & PAGE_OFFSET_MASK), from, n);
+		gpa += n;
+		from += n;
+		len -= n;
+	}
+	return true;
+}
+
+/* ---- page flags */
+
+static uint8_t *page_flags_at(const struct space *s, uint64_t gpa)
+{
+	int i = space_ram_index(s, gpa);
+
+	return i < 0 ? NULL : &s->page_flags[i][(gpa - s->ram[i].base) >> PAGE_BITS];
+}
+
+unsigned space_page_flags(const struct space *s, uint64_t gpa)
+{
+	uint8_t *f = page_flags_at(s, gpa);
+
+	return f ? __atomic_load_n(f, __ATOMIC_ACQUIRE) : 0;
+}
+
+unsigned space_page_flags_set(struct space *s, uint64_t gpa, unsigned flags)
+{
+	uint8_t *f = page_flags_at(s, gpa);
+
+	return f ? __atomic_fetch_or(f, (uint8_t)flags, __ATOMIC_ACQ_REL) : 0;
+}
+
+void space_page_flags_clear(struct space *s, uint64_t gpa, unsigned flags)
+{
+	uint8_t *f = page_flags_at(s, gpa);
+
+	if (f)
+		__atomic_fetch_and(f, (uint8_t)~flags, __ATOMIC_ACQ_REL);
+}
+
+static void announce(struct space *s, uint64_t gpa, size_t len)
+{
+	for (unsigned i = 0; i < s->listener_count; i++)
+		s->listener[i].written(s->listener[i].opaque, gpa, len);
+}
+
+void space_code_written(struct space *s, uint64_t gpa, size_t len)
+{
+	while (len) {
+		size_t n = page_piece(gpa, len);
+		if (space_page_flags(s, gpa) & PAGE_CODE)
+			announce(s, gpa, n);
+		gpa += n;
+		len -= n;
+	}
+}
+
+int space_listen(struct space *s, void (*written)(void *, uint64_t, size_t), void *opaque)
+{
+	if (s->listener_count == SPACE_LISTENER_MAX)
+		return -ENOSPC;
+	s->listener[s->listener_count++] = (struct code_listener){written, opaque};
+	return 0;
+}
+
+/* ---- devices */
+
+/* The device region that answers at gpa, or NULL. *bytes shrinks to what this owner (or hole)
+ * covers, as a naturally aligned power of two. */
+static const struct io_region *io_find(const struct space *s, uint64_t gpa, unsigned *bytes)
+{
+	const struct io_region *found = NULL;
+	uint64_t n = *bytes;
+
+	for (unsigned i = s->io_count; i-- > 0;) {
+		const struct io_region *r = &s->io[i];
+		if (!r->enabled)
+			continue;
+		if (gpa - r->base < r->len) {
+			uint64_t room = r->len - (gpa - r->base);
+			n = room < n ? room : n;
+			n = r->ops->max_bytes < n ? r->ops->max_bytes : n;
+			found = r;
+			break;
+		}
+		if (r->base > gpa && r->base - gpa < n)
+			n = r->base - gpa;
+	}
+	while (gpa & (n - 1) || n & (n - 1))
+		n = n & (n - 1) ? n & (n - 1) : n / 2;
+	*bytes = (unsigned)n;
+	return found;
+}
+
+/* RAM where no device answers, even in a page that a device covers in part. */
+static uint8_t *ram_under(const struct space *s, uint64_t gpa, bool *readonly)
+{
+	int i = space_ram_index(s, gpa);
+
+	if (i < 0)
+		return NULL;
+	*readonly = s->ram[i].readonly;
+	return s->ram[i].hva + (gpa - s->ram[i].base);
+}
+
+static uint64_t piece_read(struct space *s, const struct io_region *r, uint64_t gpa, unsigned n)
+{
+	uint64_t v = ~0ull;
+	bool readonly;
+
+	if (r) {
+		if (r->ops->read)
+			v = r->ops->read(r->opaque, gpa - r->base, n);
+		v &= bits_mask(n * 8);
+		TRACE(s->trace, s->io_event, "read  %-12s %#llx/%u = %#llx", r->name,
+		      (unsigned long long)gpa, n, (unsigned long long)v);
+		return v;
+	}
+	const uint8_t *ram = ram_under(s, gpa, &readonly);
+	if (ram)
+		copy_whole(&v, ram, n);
+	else
+		TRACE(s->trace, TRACE_UNASSIGNED, "%s read  %#llx/%u", trace_name(s->io_event),
+		      (unsigned long long)gpa, n);
+	return v & bits_mask(n * 8);
+}
+
+static void piece_write(struct space *s, const struct io_region *r, uint64_t gpa, uint64_t v,
+			unsigned n)
+{
+	bool readonly;
+
+	v &= bits_mask(n * 8);
+	if (r) {
+		TRACE(s->trace, s->io_event, "write %-12s %#llx/%u = %#llx", r->name,
+		      (unsigned long long)gpa, n, (unsigned long long)v);
+		if (r->ops->write)
+			r->ops->write(r->opaque, gpa - r->base, v, n);
+		return;
+	}
+	uint8_t *ram = ram_under(s, gpa, &readonly);
+	if (ram && !readonly)
+		page_write(s, gpa, ram, &v, n);
+	else if (!ram)
+		TRACE(s->trace, TRACE_UNASSIGNED, "%s write %#llx/%u = %#llx",
+		      trace_name(s->io_event), (unsigned long long)gpa, n, (unsigned long long)v);
+}
+
+uint64_t space_io_read(struct space *s, uint64_t gpa, unsigned bytes)
+{
+	uint64_t v = 0;
+
+	if (s->lock)
+		host_mutex_lock(s->lock);
+	for (unsigned done = 0, n; done < bytes; done += n) {
+		n = bytes - done;
+		const struct io_region *r = io_find(s, gpa + done, &n);
+		v |= piece_read(s, r, gpa + done, n) << (done * 8);
+	}
+	if (s->lock)
+		host_mutex_unlock(s->lock);
+	return v;
+}
+
+void space_io_write(struct space *s, uint64_t gpa, uint64_t value, unsigned bytes)
+{
+	if (s->lock)
+		host_mutex_lock(s->lock);
+	for (unsigned done = 0, n; done < bytes; done += n) {
+		n = bytes - done;
+		const struct io_region *r = io_find(s, gpa + done, &n);
+		piece_write(s, r, gpa + done, value >> (done * 8), n);
+	}
+	if (s->lock)
+		host_mutex_unlock(s->lock);
+}
+
+/* FNV-1a over 8-byte words, rotated so that high bits spread too. */
+uint64_t space_hash(const struct space *s)
+{
+	uint64_t h = 0xcbf29ce484222325ull;
+
+	for (unsigned i = 0; i < s->ram_count; i++) {
+		const uint8_t *p = s->ram[i].hva;
+		for (uint64_t k = 0; k < s->ram[i].len; k += 8) {
+			h = (h ^ load_le64(p + k)) * 0x100000001b3ull;
+			h = h << 29 | h >> 35;
+		}
+	}
+	return h;
+}
