@@ -23,8 +23,6 @@ struct ioapic {
 	uint8_t select;
 	uint64_t entry[IOAPIC_PINS];
 	uint32_t level; /* asserted input pins */
-	uint32_t edge;	/* edges seen on masked pins are lost; delivered ones not accepted wait here
-			 */
 	/* wiring */
 	struct lapic_bus *bus;
 	const struct trace *trace;
