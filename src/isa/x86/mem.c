@@ -1,0 +1,472 @@
+/*
+ * Linear memory access: the slow path behind the inline TLB probe, and the TLB's filling. An access
+ * is resolved to one or two pieces, each within a page, before any of it happens. SDM vol. 3, 4.6
+ * (rights), 6.15 (#AC), 17.2.4 (data breakpoints), 11.6 (self-modifying code is seen at once).
+ *
+ * System-structure accesses (x86_sys_*) hit no data breakpoints and are never alignment-checked.
+ */
+#include "isa/x86/mmu.h"
+
+#include <string.h>
+
+#include "isa/x86/mode.h"
+
+enum { MEM_SYSTEM = 1 << 8 }; /* internal flag: descriptor tables, TSS */
+
+/* Part of an access, within one page. */
+struct piece {
+	uint64_t gpa;
+	uint8_t *hva; /* NULL: device */
+	unsigned bytes;
+	bool rom;
+};
+
+struct access {
+	struct piece piece[2];
+	unsigned count;
+};
+
+/* ---- filling */
+
+static bool checked_mode(const struct x86_cpu *cpu, enum x86_mmu_index mmu)
+{
+	return (cpu->mode & X86_MODE_BREAK) || ((cpu->mode & X86_MODE_AC) && mmu == X86_MMU_USER);
+}
+
+static void note_large(struct x86_cpu *cpu, uint64_t lin, uint64_t page_bytes)
+{
+	uint64_t lo = lin & ~(page_bytes - 1), hi = lin | (page_bytes - 1);
+
+	if (lo < cpu->tlb_large_lo)
+		cpu->tlb_large_lo = lo;
+	if (hi > cpu->tlb_large_hi)
+		cpu->tlb_large_hi = hi;
+}
+
+/* The tag for writes: valid only once the dirty bits, the guest's and ours, are set. */
+static uint64_t write_tag(struct x86_cpu *cpu, uint64_t page, const struct x86_walk *w, bool write,
+			  bool rom, bool slow)
+{
+	unsigned flags;
+
+	if (!w->writable || !w->dirty)
+		return X86_TLB_INVALID;
+	if (rom)
+		return page | X86_TLB_SLOW;
+	flags = space_page_flags(cpu->space, w->gpa);
+	if (!(flags & PAGE_DIRTY)) {
+		if (!write)
+			return X86_TLB_INVALID;
+		space_page_flags_set(cpu->space, w->gpa, PAGE_DIRTY);
+	}
+	return page | (slow || (flags & PAGE_CODE) ? X86_TLB_SLOW : 0);
+}
+
+static bool is_apic_page(const struct x86_cpu *cpu, uint64_t gpa)
+{
+	return (gpa & ~PAGE_OFFSET_MASK) == cpu->apic_page && cpu->platform;
+}
+
+static bool tlb_fill(struct x86_cpu *cpu, struct x86_tlb_entry *e, uint64_t page, bool write,
+		     enum x86_mmu_index mmu)
+{
+	struct x86_walk w;
+	bool rom = false, slow = checked_mode(cpu, mmu);
+	uint64_t *used = &cpu->tlb_used[mmu];
+
+	if (!x86_mmu_walk(cpu, page, write ? X86_WRITE : X86_READ, mmu, &w))
+		return false;
+	cpu->counter[COUNTER_TLB_FILLS]++;
+	TRACE(cpu->trace, TRACE_TLB, "cpu %u: %#llx -> %#llx mmu %u%s", cpu->index,
+	      (unsigned long long)page, (unsigned long long)w.gpa, (unsigned)mmu,
+	      write ? " write" : "");
+	uint8_t *hva = (w.gpa & ~PAGE_OFFSET_MASK) == cpu->apic_page
+			       ? NULL
+			       : space_ram_page(cpu->space, w.gpa, &rom);
+
+	e->gpa_global = (w.gpa & ~PAGE_OFFSET_MASK) | (w.global ? X86_TLB_GLOBAL : 0);
+	if (w.page_bytes > PAGE_BYTES) {
+		e->gpa_global |= X86_TLB_LARGE;
+		note_large(cpu, page, w.page_bytes);
+	}
+	if (hva) {
+		e->addend = (uint64_t)(uintptr_t)hva - page;
+		e->gpa_global |= rom ? X86_TLB_ROM : 0;
+		e->tag_read = page | (slow ? X86_TLB_SLOW : 0);
+		e->tag_write = write_tag(cpu, page, &w, write, rom, slow);
+	} else {
+		e->addend = 0;
+		e->gpa_global |= X86_TLB_IO;
+		e->tag_read = page | X86_TLB_SLOW;
+		e->tag_write = w.writable && w.dirty ? page | X86_TLB_SLOW : X86_TLB_INVALID;
+	}
+	*used |= 1ull << ((page >> PAGE_BITS) & (X86_TLB_SIZE - 1)) / X86_TLB_GROUP;
+	return true;
+}
+
+static struct x86_tlb_entry *tlb_entry(struct x86_cpu *cpu, uint64_t lin, enum x86_mmu_index mmu)
+{
+	return &cpu->tlb[mmu][(lin >> PAGE_BITS) & (X86_TLB_SIZE - 1)];
+}
+
+/* The entry with the wanted right for lin's page, filled if need be; NULL: fault recorded. */
+static struct x86_tlb_entry *tlb_get(struct x86_cpu *cpu, uint64_t lin, bool write,
+				     enum x86_mmu_index mmu)
+{
+	struct x86_tlb_entry *e = tlb_entry(cpu, lin, mmu);
+	uint64_t page = lin & ~PAGE_OFFSET_MASK;
+	uint64_t tag = write ? e->tag_write : e->tag_read;
+
+	if ((tag & ~X86_TLB_SLOW) == page) {
+		/* A page that holds code no longer, or a mode that no longer checks: refill it as
+		 * plain RAM. */
+		if (!(tag & X86_TLB_SLOW) || (e->gpa_global & (X86_TLB_IO | X86_TLB_ROM)) ||
+		    checked_mode(cpu, mmu) ||
+		    (write && (space_page_flags(cpu->space, e->gpa_global) & PAGE_CODE)))
+			return e;
+	}
+	return tlb_fill(cpu, e, page, write, mmu) ? e : NULL;
+}
+
+/* ---- resolving */
+
+static bool address_fault(struct x86_cpu *cpu, unsigned flags)
+{
+	return x86_fault_raise_error(cpu, flags & X86_MEM_STACK ? X86_FAULT_SS : X86_FAULT_GP, 0);
+}
+
+/* What alignment checking asks for (SDM vol. 3, table 6-7); wider operands have their own rules. */
+static unsigned natural_alignment(unsigned bytes)
+{
+	static const uint8_t align[11] = {1, 1, 2, 1, 4, 1, 4, 1, 8, 1, 8};
+
+	return bytes < ARRAY_LEN(align) ? align[bytes] : 1;
+}
+
+/* Wrap or check the address, then alignment. Outside long mode addresses are 32 bits wide. In
+ * compatibility mode they are too, but delivery to a 64-bit handler also comes here before the mode
+ * changes, so there only what the caller made 32 bits wide is. */
+static bool address_check(struct x86_cpu *cpu, uint64_t *lin, unsigned bytes,
+			  enum x86_mmu_index mmu, unsigned flags)
+{
+	if (!(cpu->efer & X86_EFER_LMA))
+		*lin &= 0xffffffff;
+	else if (!x86_canonical(*lin) || !x86_canonical(*lin + bytes - 1))
+		return address_fault(cpu, flags);
+	if (((flags & X86_MEM_ALIGN16) && (*lin & 15)) ||
+	    ((flags & X86_MEM_ALIGN32) && (*lin & 31)))
+		return x86_fault_raise_error(cpu, X86_FAULT_GP, 0);
+	if ((cpu->mode & X86_MODE_AC) && mmu == X86_MMU_USER && !(flags & X86_MEM_NOAC) &&
+	    (*lin & (natural_alignment(bytes) - 1)))
+		return x86_fault_raise_error(cpu, X86_FAULT_AC, 0);
+	return true;
+}
+
+static bool piece_resolve(struct x86_cpu *cpu, uint64_t lin, unsigned bytes, bool write,
+			  enum x86_mmu_index mmu, struct piece *p)
+{
+	const struct x86_tlb_entry *e = tlb_get(cpu, lin, write, mmu);
+
+	if (!e) {
+		cpu->fault.cr2 = lin;
+		return false;
+	}
+	p->gpa = (e->gpa_global & ~PAGE_OFFSET_MASK) | (lin & PAGE_OFFSET_MASK);
+	p->hva = e->gpa_global & X86_TLB_IO ? NULL : (uint8_t *)(uintptr_t)(lin + e->addend);
+	p->bytes = bytes;
+	p->rom = e->gpa_global & X86_TLB_ROM;
+	return true;
+}
+
+static bool resolve(struct x86_cpu *cpu, uint64_t *at, unsigned bytes, bool write,
+		    enum x86_mmu_index mmu, unsigned flags, struct access *a)
+{
+	if (!address_check(cpu, at, bytes, mmu, flags))
+		return false;
+	uint64_t lin = *at;
+	unsigned room = (unsigned)(PAGE_BYTES - (lin & PAGE_OFFSET_MASK));
+	unsigned first = bytes < room ? bytes : room;
+
+	a->count = 1;
+	if (!piece_resolve(cpu, lin, first, write, mmu, &a->piece[0]))
+		return false;
+	if (first == bytes)
+		return true;
+	lin += first;
+	if (lin == 1ull << 32 && !(cpu->mode & X86_MODE_CODE64))
+		lin = 0;
+	a->count = 2;
+	return piece_resolve(cpu, lin, bytes - first, write, mmu, &a->piece[1]);
+}
+
+/* ---- data breakpoints */
+
+static void break_check(struct x86_cpu *cpu, uint64_t lin, unsigned bytes, bool write)
+{
+	static const uint8_t lens[4] = {1, 2, 8, 4};
+	uint64_t dr7 = cpu->dr[7];
+
+	for (unsigned i = 0; i < 4; i++) {
+		unsigned rw = dr7 >> (16 + 4 * i) & 3, len = lens[dr7 >> (18 + 4 * i) & 3];
+		uint64_t at = cpu->dr[i] & ~(uint64_t)(len - 1);
+		if (!(dr7 >> (2 * i) & 3) || !(rw == 3 || (rw == 1 && write)))
+			continue;
+		if (at - lin < bytes || lin - at < len)
+			cpu->pending_db |= 1ull << i;
+	}
+}
+
+static void accessed(struct x86_cpu *cpu, uint64_t lin, unsigned bytes, bool write, unsigned flags)
+{
+	if (UNLIKELY(cpu->mode & X86_MODE_BREAK) && !(flags & MEM_SYSTEM))
+		break_check(cpu, lin, bytes, write);
+}
+
+/* ---- moving bytes */
+
+/* Naturally aligned words move by one access each, so that other CPUs never see half of one. */
+static void ram_copy(void *to, const void *from, unsigned bytes, const void *ram)
+{
+	uint8_t *d = to;
+	const uint8_t *s = from;
+	uintptr_t at = (uintptr_t)ram;
+
+	if (bytes == 1)
+		*(volatile uint8_t *)d = *(const volatile uint8_t *)s;
+	else if (bytes == 2 && !(at & 1))
+		*(volatile u16_any *)d = *(const volatile u16_any *)s;
+	else if (bytes == 4 && !(at & 3))
+		*(volatile u32_any *)d = *(const volatile u32_any *)s;
+	else if (!(bytes & 7) && !(at & 7))
+		for (unsigned i = 0; i < bytes; i += 8)
+			*(volatile u64_any *)(d + i) = *(const volatile u64_any *)(s + i);
+	else
+		memcpy(d, s, bytes);
+}
+
+/* The local APIC's registers are aligned dwords; narrower and wider accesses are made from them. */
+static void apic_read(struct x86_cpu *cpu, uint32_t offset, uint8_t *to, unsigned bytes)
+{
+	while (bytes) {
+		unsigned skip = offset & 3, n = 4 - skip < bytes ? 4 - skip : bytes;
+		uint32_t v =
+			cpu->platform->apic_read(cpu->platform->opaque, cpu, offset & ~(uint32_t)3);
+		v >>= skip * 8;
+		memcpy(to, &v, n);
+		offset += n;
+		to += n;
+		bytes -= n;
+	}
+}
+
+static void apic_write(struct x86_cpu *cpu, uint32_t offset, const uint8_t *from, unsigned bytes)
+{
+	while (bytes) {
+		unsigned skip = offset & 3, n = 4 - skip < bytes ? 4 - skip : bytes;
+		uint32_t v = 0;
+		memcpy((uint8_t *)&v + skip, from, n);
+		cpu->platform->apic_write(cpu->platform->opaque, cpu, offset & ~(uint32_t)3, v);
+		offset += n;
+		from += n;
+		bytes -= n;
+	}
+}
+
+static void device_read(struct x86_cpu *cpu, const struct piece *p, uint8_t *to)
+{
+	cpu->counter[COUNTER_MMIO_READS]++;
+	if (is_apic_page(cpu, p->gpa)) {
+		apic_read(cpu, (uint32_t)(p->gpa & PAGE_OFFSET_MASK), to, p->bytes);
+		return;
+	}
+	for (unsigned done = 0, n; done < p->bytes; done += n) {
+		n = p->bytes - done < 8 ? p->bytes - done : 8;
+		uint64_t v = space_io_read(cpu->space, p->gpa + done, n);
+		memcpy(to + done, &v, n);
+	}
+}
+
+static void device_write(struct x86_cpu *cpu, const struct piece *p, const uint8_t *from)
+{
+	cpu->counter[COUNTER_MMIO_WRITES]++;
+	if (is_apic_page(cpu, p->gpa)) {
+		apic_write(cpu, (uint32_t)(p->gpa & PAGE_OFFSET_MASK), from, p->bytes);
+		return;
+	}
+	for (unsigned done = 0, n; done < p->bytes; done += n) {
+		uint64_t v = 0;
+		n = p->bytes - done < 8 ? p->bytes - done : 8;
+		memcpy(&v, from + done, n);
+		space_io_write(cpu->space, p->gpa + done, v, n);
+	}
+}
+
+/* Would this write change the block that is running? Then nothing is written and the instruction
+ * runs again, alone. */
+static bool hits_running_block(struct x86_cpu *cpu, const struct access *a)
+{
+	for (unsigned i = 0; i < a->count && !cpu->alone; i++) {
+		const struct piece *p = &a->piece[i];
+		if (p->hva && !p->rom && p->gpa < cpu->code_hi &&
+		    p->gpa + p->bytes > cpu->code_lo &&
+		    (space_page_flags(cpu->space, p->gpa) & PAGE_CODE)) {
+			cpu->exit_code = X86_EXIT_RESTART;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void piece_write(struct x86_cpu *cpu, const struct piece *p, const uint8_t *from)
+{
+	if (!p->hva) {
+		device_write(cpu, p, from);
+		return;
+	}
+	if (p->rom)
+		return;
+	ram_copy(p->hva, from, p->bytes, p->hva);
+	if (space_page_flags(cpu->space, p->gpa) & PAGE_CODE) {
+		cpu->counter[COUNTER_SELF_MODIFY]++;
+		TRACE(cpu->trace, TRACE_SMC, "cpu %u: %#llx/%u", cpu->index,
+		      (unsigned long long)p->gpa, p->bytes);
+		space_code_written(cpu->space, p->gpa, p->bytes);
+	}
+}
+
+/* ---- the interface */
+
+bool x86_mem_read(struct x86_cpu *cpu, uint64_t lin, void *buf, unsigned bytes,
+		  enum x86_mmu_index mmu, unsigned flags)
+{
+	struct access a;
+	uint8_t *to = buf;
+
+	if (!resolve(cpu, &lin, bytes, flags & X86_MEM_RMW, mmu, flags, &a))
+		return false;
+	for (unsigned i = 0; i < a.count; i++) {
+		const struct piece *p = &a.piece[i];
+		if (p->hva)
+			ram_copy(to, p->hva, p->bytes, p->hva);
+		else
+			device_read(cpu, p, to);
+		to += p->bytes;
+	}
+	accessed(cpu, lin, bytes, false, flags);
+	return true;
+}
+
+bool x86_mem_write(struct x86_cpu *cpu, uint64_t lin, const void *buf, unsigned bytes,
+		   enum x86_mmu_index mmu, unsigned flags)
+{
+	struct access a;
+	const uint8_t *from = buf;
+
+	if (!resolve(cpu, &lin, bytes, true, mmu, flags, &a) || hits_running_block(cpu, &a))
+		return false;
+	for (unsigned i = 0; i < a.count; i++) {
+		piece_write(cpu, &a.piece[i], from);
+		from += a.piece[i].bytes;
+	}
+	accessed(cpu, lin, bytes, true, flags);
+	return true;
+}
+
+bool x86_mem_check_write(struct x86_cpu *cpu, uint64_t lin, unsigned bytes, enum x86_mmu_index mmu,
+			 unsigned flags)
+{
+	struct access a;
+
+	return resolve(cpu, &lin, bytes, true, mmu, flags, &a) && !hits_running_block(cpu, &a);
+}
+
+void *x86_mem_atomic_ptr(struct x86_cpu *cpu, uint64_t lin, unsigned bytes, enum x86_mmu_index mmu,
+			 unsigned flags, bool *slow)
+{
+	struct access a;
+
+	*slow = false;
+	if (!resolve(cpu, &lin, bytes, true, mmu, flags, &a) || hits_running_block(cpu, &a))
+		return NULL;
+	const struct piece *p = &a.piece[0];
+	if (a.count > 1 || (lin & (bytes - 1)) || !p->hva || p->rom ||
+	    (space_page_flags(cpu->space, p->gpa) & PAGE_CODE)) {
+		*slow = true;
+		return NULL;
+	}
+	accessed(cpu, lin, bytes, true, flags);
+	return p->hva;
+}
+
+uint8_t *x86_mem_direct(struct x86_cpu *cpu, uint64_t lin, enum x86_access a,
+			enum x86_mmu_index mmu, uint64_t *run)
+{
+	struct x86_tlb_entry *e;
+	struct x86_fault fault = cpu->fault;
+	uint32_t exit_code = cpu->exit_code;
+	bool write = a == X86_WRITE;
+
+	if (a == X86_EXEC)
+		return NULL;
+	if (!(cpu->efer & X86_EFER_LMA))
+		lin &= 0xffffffff;
+	else if (!x86_canonical(lin))
+		return NULL;
+	e = tlb_get(cpu, lin, write, mmu);
+	if (!e) {
+		cpu->fault = fault;
+		cpu->exit_code = exit_code;
+		return NULL;
+	}
+	if ((write ? e->tag_write : e->tag_read) != (lin & ~PAGE_OFFSET_MASK))
+		return NULL;
+	*run = PAGE_BYTES - (lin & PAGE_OFFSET_MASK);
+	return (uint8_t *)(uintptr_t)(lin + e->addend);
+}
+
+/* Implicit supervisor accesses obey SMAP whatever RFLAGS.AC says (SDM vol. 3, 4.6.1). */
+static enum x86_mmu_index system_mmu(const struct x86_cpu *cpu)
+{
+	return cpu->cr4 & X86_CR4_SMAP ? X86_MMU_KERNEL_SMAP : X86_MMU_KERNEL;
+}
+
+bool x86_sys_read(struct x86_cpu *cpu, uint64_t lin, void *buf, unsigned bytes)
+{
+	return x86_mem_read(cpu, lin, buf, bytes, system_mmu(cpu), X86_MEM_NOAC | MEM_SYSTEM);
+}
+
+bool x86_sys_write(struct x86_cpu *cpu, uint64_t lin, const void *buf, unsigned bytes)
+{
+	return x86_mem_write(cpu, lin, buf, bytes, system_mmu(cpu), X86_MEM_NOAC | MEM_SYSTEM);
+}
+
+bool x86_mmu_fetch_page(struct x86_cpu *cpu, uint64_t lin, uint64_t *gpa_page, const uint8_t **hva)
+{
+	bool user = x86_cpl(cpu) == 3, rom;
+	struct x86_walk w;
+
+	if (!(cpu->mode & X86_MODE_CODE64))
+		lin &= 0xffffffff;
+	else if (!x86_canonical(lin))
+		return x86_fault_raise_error(cpu, X86_FAULT_GP, 0);
+	unsigned at = (lin >> PAGE_BITS) & (X86_ITLB_SIZE - 1);
+	struct x86_itlb_entry *e = &cpu->itlb[at];
+	uint64_t tag = (lin & ~PAGE_OFFSET_MASK) | user;
+
+	if (e->tag != tag) {
+		if (!x86_mmu_walk(cpu, lin, X86_EXEC, user ? X86_MMU_USER : X86_MMU_KERNEL, &w))
+			return false;
+		cpu->counter[COUNTER_TLB_FILLS]++;
+		e->tag = tag;
+		e->gpa = (w.gpa & ~PAGE_OFFSET_MASK) | (w.global ? X86_TLB_GLOBAL : 0);
+		if (w.page_bytes > PAGE_BYTES) {
+			e->gpa |= X86_TLB_LARGE;
+			note_large(cpu, lin, w.page_bytes);
+		}
+		e->hva = space_ram_page(cpu->space, w.gpa, &rom);
+		cpu->itlb_used |= 1ull << at / X86_ITLB_GROUP;
+	}
+	*gpa_page = e->gpa & ~PAGE_OFFSET_MASK;
+	*hva = e->hva;
+	return true;
+}
