@@ -33,7 +33,12 @@ struct x86_insn;
  *   Vx(16)  xmm from modrm.reg; Ux xmm from modrm.rm, register only; Wx xmm or 16-byte memory
  *   (16-byte aligned unless the row says X86_UNALIGNED); Wss Wsd  xmm or 4/8-byte memory; Wb Ww too
  *   Pq  mmx from modrm.reg; Nq mmx modrm.rm register only; Qq mmx or 8-byte memory; Qd (4-byte)
- *   ST0 STi  x87;  AL AX EAX RAX_v(opsize) CL DX 1  fixed registers and the constant one
+ *   ST0 STi  x87;  AL AX EAX RAX_v(opsize) CL DX XMM0 ES CS SS DS FS GS  fixed registers;
+ *   1  the constant. Further sizes: t(10) dq(16). VEX.vvvv: Hx By
+ *
+ * Of several rows that match, one that names a prefix (NP included) wins over one that does not, then
+ * the more exact modrm. A row whose feature or mode is absent is as if it were not there. With F2 or F3
+ * rows of that prefix are tried, then rows without a prefix token; 66 is then the operand size.
  */
 struct x86_row {
 	const char *enc;
@@ -41,7 +46,8 @@ struct x86_row {
 	uint16_t feature;	/* enum x86_feat; absent from the model: #UD */
 	uint16_t flags_read, flags_written, flags_undefined; /* X86_CF | ... */
 	void (*lift)(struct lift *l, const struct x86_insn *i);
-	const char *text;	/* mnemonic; "%c" is replaced by the condition */
+	const char *text;	/* mnemonic; "%c" is replaced by the condition; "cbw|cwde|cdqe" has one
+				   word for each operand size */
 	uint32_t attr;		/* X86_NO64 | ... */
 	uint32_t arg;		/* for lift: an ALU operation, a vop, a helper... */
 };
@@ -73,6 +79,7 @@ enum {
 	X86_NOT_REAL = 1 << 14,	/* #UD in real and virtual-8086 mode */
 	X86_ORACLE_NO = 1 << 15, /* cannot run at CPL 3 on the host: left out of the silicon oracle */
 	X86_RESERVED_NOP = 1 << 16,
+	X86_STARTS = 1 << 17,	/* must be the first of its block: reads time or touches devices */
 };
 
 enum x86_opnd_kind {
@@ -83,7 +90,9 @@ enum x86_opnd_kind {
 
 struct x86_opnd {
 	uint8_t kind;	/* enum x86_opnd_kind */
-	uint8_t reg;	/* register number; for high bytes see high8 */
+	uint8_t reg;	/* register number; for high bytes see high8. MEM: what the operand would
+			   be as a register (X86_OPND_GPR, _VEC, _MMX; _MEM if never one). IMM: 1 if
+			   its value is in imm2. STRING: X86_RSI or X86_RDI */
 	uint8_t bytes;	/* operand size */
 	bool high8;	/* AH, CH, DH, BH: reg is 0..3, byte 1 of it */
 };

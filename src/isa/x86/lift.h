@@ -1,6 +1,11 @@
 /*
  * Lifting: guest instructions to IR. One lift function per opcode family member, found in the
  * decode row. What is here is what they share: operand access, addresses, flags, traps.
+ *
+ * Program counters: outside 64-bit code EIP is 32 bits wide, while IR exits are relative to the
+ * block's first PC at 64 bits: the engine truncates every new rip to 32 bits unless the mode it runs
+ * in is CODE64. Near jumps with 16-bit operand size also truncate to 16 bits, which lift_jump and its
+ * kin do with an indirect exit. Limits of CS are checked by the engine as it enters a block.
  */
 #ifndef ISA_X86_LIFT_H
 #define ISA_X86_LIFT_H
@@ -8,6 +13,7 @@
 #include "ir/ir.h"
 #include "ir/vop.h"
 #include "isa/x86/decode.h"
+#include "isa/x86/mmu.h"
 #include "isa/x86/regs.h"
 
 /* State of one block's lifting. */
@@ -19,9 +25,11 @@ struct lift {
 	unsigned mmu;	/* for memory ops: x86_mode_mmu(mode) */
 };
 
-/* Decode and lift a block starting at bytes[0] (avail bytes up to the page end, or more when the
- * caller stitched a second page for a straddling first instruction). Stops at a control transfer,
- * after max_guest instructions, or before an instruction that does not fit in avail. Returns
+/* Decode and lift a block into `out`, which ir_block_init made, starting at bytes[0] (avail bytes up to the page end, or more when the
+ * caller stitched a second page for a straddling first instruction; it then passes max_guest 1).
+ * Stops at a control transfer, after max_guest instructions (one, if the mode has TF, SHADOW, BREAK
+ * or RF), before an instruction that must start its block (X86_STARTS) and before one that does not
+ * fit in avail. Returns
  * X86_DECODE_OK, or X86_DECODE_MORE when not even the first instruction fits. An invalid instruction
  * lifts to the fault it raises. */
 enum x86_decode_result x86_lift_block(const struct x86_decoder *d, const uint8_t *bytes,
@@ -30,13 +38,15 @@ enum x86_decode_result x86_lift_block(const struct x86_decoder *d, const uint8_t
 				      struct ir_block *out);
 
 /* ---- operands. n is the operand's number in the row. */
-/* Value of a register, memory or immediate operand, at the operand's size (vectors: V128). */
+/* Value of a register, memory or immediate operand, at the operand's size. Vectors are V128: a Wss,
+ * Wsd.. memory operand is loaded into the low lane, the others are 0. MMX operands are I64: Qd memory
+ * is zero-extended. Segment registers: I16. */
 ir_ref lift_read(struct lift *l, const struct x86_insn *i, unsigned n);
 /* As lift_read, zero- or sign-extended or truncated to t. */
 ir_ref lift_read_zext(struct lift *l, const struct x86_insn *i, unsigned n, enum ir_type t);
 ir_ref lift_read_sext(struct lift *l, const struct x86_insn *i, unsigned n, enum ir_type t);
-/* Write v (of the operand's size) to a register or memory operand. 32-bit register writes
- * zero-extend. Memory destinations: call before any put. */
+/* Write v (of the operand's size; a V128 to smaller memory stores its low lane) to a register or
+ * memory operand. 32-bit register writes zero-extend. Memory destinations: call before any put. */
 void lift_write(struct lift *l, const struct x86_insn *i, unsigned n, ir_ref v);
 
 /* Read-modify-write of operand n: for memory the address is computed once and the load checks for
@@ -55,9 +65,14 @@ ir_ref lift_offset(struct lift *l, const struct x86_insn *i);
 ir_ref lift_linear(struct lift *l, const struct x86_insn *i, unsigned bytes, enum x86_access a);
 ir_ref lift_linear_at(struct lift *l, const struct x86_insn *i, int64_t delta, unsigned bytes,
 		      enum x86_access a);
+/* An i64 truncated to bytes (2, 4, 8) and zero-extended again: for offsets and stack pointers. */
+ir_ref lift_wrap(struct lift *l, ir_ref x, unsigned bytes);
 /* seg:off for implicit operands; off is i64 already wrapped to the address size. */
 ir_ref lift_seg_linear(struct lift *l, enum x86_seg_index s, ir_ref off, unsigned bytes,
 		       enum x86_access a);
+
+/* X86_MEM_* for a load or store through lift_linear of `bytes`: SS, and 16-byte alignment. */
+unsigned lift_mem_flags(const struct x86_insn *i, unsigned bytes);
 
 /* Registers by number and size; high8 registers through lift_read/lift_write only. */
 ir_ref lift_gpr(struct lift *l, unsigned reg, unsigned bytes);
@@ -85,6 +100,9 @@ void lift_set_packed_flags(struct lift *l, ir_ref packed);
 /* ---- ends and traps */
 ir_ref lift_next_pc(struct lift *l, const struct x86_insn *i); /* i64, wrapped to the code size */
 void lift_jump(struct lift *l, const struct x86_insn *i, int64_t rel); /* direct, ends the block */
+/* If cond (i8) then jump, else go on behind the instruction; ends the block. */
+void lift_jump_if(struct lift *l, const struct x86_insn *i, ir_ref cond, int64_t rel);
+/* pc: i64, already of the operand's size (zero-extended). */
 void lift_jump_indirect(struct lift *l, ir_ref pc);
 /* End the block after this instruction: state such as segments or CRx changed (mode may differ). */
 void lift_end_next(struct lift *l, const struct x86_insn *i);

@@ -1,0 +1,33 @@
+/* The decode rows of each family, one file each; families.c lists them, and helper tables. */
+#ifndef ISA_X86_FAMILIES_H
+#define ISA_X86_FAMILIES_H
+
+#include "ir/ir.h"
+#include "isa/x86/decode.h"
+
+extern const struct x86_row x86_rows_move[];
+extern const struct x86_row x86_rows_alu[];
+extern const struct x86_row x86_rows_shift[];
+extern const struct x86_row x86_rows_muldiv[];
+extern const struct x86_row x86_rows_bit[];
+extern const struct x86_row x86_rows_string[];
+extern const struct x86_row x86_rows_bcd[];
+extern const struct x86_row x86_rows_atomic[];
+extern const struct x86_row x86_rows_control[];
+extern const struct x86_row x86_rows_stack[];
+extern const struct x86_row x86_rows_flagops[];
+extern const struct x86_row x86_rows_misc[];
+extern const struct x86_row x86_rows_system[];
+extern const struct x86_row x86_rows_segment[];
+extern const struct x86_row x86_rows_io[];
+extern const struct x86_row x86_rows_x87[];
+extern const struct x86_row x86_rows_mmx[];
+extern const struct x86_row x86_rows_sse[];
+extern const struct x86_row x86_rows_sse_int[];
+extern const struct x86_row x86_rows_crypto[];
+extern const struct x86_row x86_rows_xsave[];
+
+/* All tables of helpers, NULL-terminated: for the IR parser. */
+extern const struct ir_helper *const x86_helper_families[];
+
+#endif

@@ -1,0 +1,164 @@
+/*
+ * What all lift functions share: registers, flags, program counters, traps. Operands and addresses
+ * are in lift_operand.c, the stack in lift_stack.c, the loop over instructions in lift_block.c.
+ */
+#include "isa/x86/lift.h"
+
+#include "isa/x86/lift_helpers.h"
+
+ir_ref lift_gpr(struct lift *l, unsigned reg, unsigned bytes)
+{
+	return ir_get(l->b, ir_int_type(bytes), X86_OFF_GPR(reg));
+}
+
+void lift_set_gpr(struct lift *l, unsigned reg, ir_ref v)
+{
+	if (ir_type_of(l->b, v) == IR_I32)
+		v = ir_zext(l->b, IR_I64, v);
+	ir_put(l->b, X86_OFF_GPR(reg), v);
+}
+
+ir_ref lift_vec(struct lift *l, unsigned reg)
+{
+	return ir_get(l->b, IR_V128, X86_OFF_VEC(reg));
+}
+
+void lift_set_vec(struct lift *l, unsigned reg, ir_ref v)
+{
+	ir_put(l->b, X86_OFF_VEC(reg), v);
+}
+
+ir_ref lift_mmx(struct lift *l, unsigned reg)
+{
+	return ir_get(l->b, IR_I64, X86_OFF_MMX(reg));
+}
+
+void lift_set_mmx(struct lift *l, unsigned reg, ir_ref v)
+{
+	ir_put(l->b, X86_OFF_MMX(reg), v);
+	ir_put(l->b, X86_OFF_MMX(reg) + (uint32_t)offsetof(struct x86_fpr, sexp),
+	       lift_imm(l, IR_I16, 0xffff));
+}
+
+void lift_flags(struct lift *l, enum ir_flags_kind k, enum ir_type t, ir_ref a, ir_ref b, ir_ref c)
+{
+	ir_put_flags(l->b, ir_make_flags(l->b, k, t, a, b, c));
+}
+
+ir_ref lift_cond(struct lift *l, unsigned cond)
+{
+	return ir_cond(l->b, (enum ir_cond)cond, ir_get_flags(l->b));
+}
+
+ir_ref lift_carry(struct lift *l, enum ir_type t)
+{
+	return ir_zext(l->b, t, lift_cond(l, IR_COND_B));
+}
+
+ir_ref lift_packed_flags(struct lift *l)
+{
+	return ir_pack_flags(l->b, ir_get_flags(l->b));
+}
+
+void lift_set_packed_flags(struct lift *l, ir_ref packed)
+{
+	lift_flags(l, IR_FLAGS_RAW, IR_I64, packed, IR_NONE, IR_NONE);
+}
+
+ir_ref lift_wrap(struct lift *l, ir_ref x, unsigned bytes)
+{
+	if (bytes == 8)
+		return x;
+	return ir_zext(l->b, IR_I64, ir_trunc(l->b, ir_int_type(bytes), x));
+}
+
+/* Offset of the instruction behind i from the block's first PC. */
+static int64_t next_delta(const struct x86_insn *i)
+{
+	return (int64_t)(i->pc_offset + i->len);
+}
+
+static unsigned pc_bytes(const struct lift *l)
+{
+	return l->mode & X86_MODE_CODE64 ? 8 : 4;
+}
+
+ir_ref lift_next_pc(struct lift *l, const struct x86_insn *i)
+{
+	return lift_wrap(l, ir_pc(l->b, next_delta(i)), pc_bytes(l));
+}
+
+/* Outside 64-bit code a near jump with 16-bit operand size leaves a 16-bit EIP. */
+static bool jumps_to_16(const struct lift *l, const struct x86_insn *i)
+{
+	return i->opsize == 2 && !(l->mode & X86_MODE_CODE64);
+}
+
+void lift_jump(struct lift *l, const struct x86_insn *i, int64_t rel)
+{
+	int64_t delta = (int64_t)((uint64_t)next_delta(i) + (uint64_t)rel);
+
+	if (jumps_to_16(l, i))
+		ir_exit_indirect(l->b, lift_wrap(l, ir_pc(l->b, delta), 2));
+	else
+		ir_exit(l->b, delta);
+	l->ended = true;
+}
+
+void lift_jump_if(struct lift *l, const struct x86_insn *i, ir_ref cond, int64_t rel)
+{
+	int64_t next = next_delta(i), delta = (int64_t)((uint64_t)next + (uint64_t)rel);
+
+	if (jumps_to_16(l, i)) {
+		ir_ref to = lift_wrap(l, ir_pc(l->b, delta), 2);
+
+		ir_exit_indirect(l->b, ir_select(l->b, cond, to, lift_next_pc(l, i)));
+	} else {
+		ir_exit_if(l->b, cond, delta);
+		ir_exit(l->b, next);
+	}
+	l->ended = true;
+}
+
+void lift_jump_indirect(struct lift *l, ir_ref pc)
+{
+	ir_exit_indirect(l->b, pc);
+	l->ended = true;
+}
+
+void lift_end_next(struct lift *l, const struct x86_insn *i)
+{
+	ir_put(l->b, X86_OFF(rip), lift_next_pc(l, i));
+	ir_exit_state(l->b);
+	l->ended = true;
+}
+
+ir_ref lift_call(struct lift *l, const struct ir_helper *h, ir_ref a, ir_ref b, ir_ref c)
+{
+	return ir_call(l->b, h, a, b, c);
+}
+
+void lift_call_end(struct lift *l, const struct ir_helper *h, ir_ref a, ir_ref b, ir_ref c)
+{
+	ir_call(l->b, h, a, b, c);
+	ir_exit_state(l->b);
+	l->ended = true;
+}
+
+static void lift_raise(struct lift *l, enum x86_vector v, bool has_error, uint32_t error)
+{
+	ir_ref what = lift_imm(l, IR_I64, (uint64_t)v | (uint64_t)has_error << 8);
+
+	lift_call_end(l, &x86_helpers_lift[LIFT_HELPER_RAISE], what, lift_imm(l, IR_I64, error),
+		      IR_NONE);
+}
+
+void lift_fault(struct lift *l, enum x86_vector v)
+{
+	lift_raise(l, v, false, 0);
+}
+
+void lift_fault_error(struct lift *l, enum x86_vector v, uint32_t error)
+{
+	lift_raise(l, v, true, error);
+}
