@@ -45,8 +45,17 @@ bool x86_far_call(struct x86_cpu *cpu, uint16_t sel, uint64_t off, unsigned opsi
 bool x86_far_ret(struct x86_cpu *cpu, unsigned opsize, unsigned pop_bytes);
 bool x86_iret(struct x86_cpu *cpu, unsigned opsize, uint64_t next_rip);
 
+/* After a transfer to an outer ring: data segments it may not use become null. */
+void x86_segs_drop_inner(struct x86_cpu *cpu);
+
 enum x86_task_reason { X86_TASK_JMP, X86_TASK_CALL, X86_TASK_IRET, X86_TASK_GATE };
-/* Switch to the task of TSS selector sel. error: pushed on the new stack when has_error. */
+/* Switch to the task of TSS selector sel. error: pushed on the new stack when has_error. A switch
+ * that is refused changes nothing and records the fault; one that fails in the new task (its
+ * segments do not load) records the fault with cpu->rip in the new task. */
+enum x86_task_result { X86_TASK_DONE, X86_TASK_REFUSED, X86_TASK_FAULTED };
+enum x86_task_result x86_task_enter(struct x86_cpu *cpu, uint16_t sel, enum x86_task_reason why,
+				    uint64_t next_rip, bool has_error, uint32_t error);
+/* The same for far transfers: a fault in the new task is delivered there. False: refused. */
 bool x86_task_switch(struct x86_cpu *cpu, uint16_t sel, enum x86_task_reason why,
 		     uint64_t next_rip, bool has_error, uint32_t error);
 
