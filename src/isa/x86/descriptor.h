@@ -7,11 +7,21 @@
 
 #include "isa/x86/segment.h"
 
-/* System descriptor types; in long mode only LDT, TSS32 and the 32-bit gates exist, 16 bytes long. */
+/* System descriptor types; in long mode only LDT, TSS32 and the 32-bit gates exist, 16 bytes long.
+ */
 enum {
-	X86_TYPE_TSS16 = 1, X86_TYPE_LDT = 2, X86_TYPE_TSS16_BUSY = 3, X86_TYPE_CALL16 = 4,
-	X86_TYPE_TASK_GATE = 5, X86_TYPE_INT16 = 6, X86_TYPE_TRAP16 = 7, X86_TYPE_TSS32 = 9,
-	X86_TYPE_TSS32_BUSY = 11, X86_TYPE_CALL32 = 12, X86_TYPE_INT32 = 14, X86_TYPE_TRAP32 = 15,
+	X86_TYPE_TSS16 = 1,
+	X86_TYPE_LDT = 2,
+	X86_TYPE_TSS16_BUSY = 3,
+	X86_TYPE_CALL16 = 4,
+	X86_TYPE_TASK_GATE = 5,
+	X86_TYPE_INT16 = 6,
+	X86_TYPE_TRAP16 = 7,
+	X86_TYPE_TSS32 = 9,
+	X86_TYPE_TSS32_BUSY = 11,
+	X86_TYPE_CALL32 = 12,
+	X86_TYPE_INT32 = 14,
+	X86_TYPE_TRAP32 = 15,
 };
 enum { X86_TYPE_BUSY = 2 }; /* the bit by which a TSS type becomes busy */
 
@@ -23,8 +33,11 @@ struct x86_entry {
 	uint16_t sel;
 };
 
-enum x86_lookup { X86_LOOKUP_OK, X86_LOOKUP_OUTSIDE /* null or past the limit */,
-		  X86_LOOKUP_FAULT /* recorded */ };
+enum x86_lookup {
+	X86_LOOKUP_OK,
+	X86_LOOKUP_OUTSIDE /* null or past the limit */,
+	X86_LOOKUP_FAULT /* recorded */
+};
 
 /* Raise v with the selector's index and table as error code; always false. */
 bool x86_fault_sel(struct x86_cpu *cpu, enum x86_vector v, uint16_t sel);
@@ -76,8 +89,8 @@ static inline bool x86_desc_is_segment(struct x86_desc d) /* code or data, not s
 
 static inline bool x86_desc_is_data_write(struct x86_desc d)
 {
-	return x86_desc_is_segment(d) && (x86_desc_type(d) & (X86_SEG_CODE | X86_SEG_WRITE)) ==
-						 X86_SEG_WRITE;
+	return x86_desc_is_segment(d) &&
+	       (x86_desc_type(d) & (X86_SEG_CODE | X86_SEG_WRITE)) == X86_SEG_WRITE;
 }
 
 static inline bool x86_desc_conforming(struct x86_desc d)

@@ -160,9 +160,7 @@ static bool call_same(struct x86_cpu *cpu, const struct target *t, unsigned byte
 
 static bool call_gate(struct x86_cpu *cpu, struct x86_entry *gate, uint64_t next_rip)
 {
-	unsigned bytes = x86_long_mode(cpu)			       ? 8
-			 : x86_desc_type(gate->d) == X86_TYPE_CALL32 ? 4
-								       : 2;
+	unsigned bytes = x86_long_mode(cpu) ? 8 : x86_desc_type(gate->d) == X86_TYPE_CALL32 ? 4 : 2;
 	struct x86_entry code;
 	struct target t;
 	uint64_t off;
@@ -191,8 +189,7 @@ static bool transfer_system(struct x86_cpu *cpu, struct x86_entry *e, bool call,
 		       x86_task_switch(cpu, x86_gate_sel(e->d), why, next_rip, false, 0);
 	case X86_TYPE_TSS16:
 	case X86_TYPE_TSS32:
-		return gate_usable(cpu, e) &&
-		       x86_task_switch(cpu, e->sel, why, next_rip, false, 0);
+		return gate_usable(cpu, e) && x86_task_switch(cpu, e->sel, why, next_rip, false, 0);
 	default:
 		return x86_fault_sel(cpu, X86_FAULT_GP, e->sel);
 	}
@@ -276,8 +273,7 @@ bool x86_return_stack(struct x86_cpu *cpu, uint16_t sel, const struct x86_seg *c
 	struct x86_entry e;
 
 	if (x86_sel_null(sel)) {
-		if (!x86_long_mode(cpu) || !(cs->attr & X86_SEG_L) || rpl == 3 ||
-		    (sel & 3u) != rpl)
+		if (!x86_long_mode(cpu) || !(cs->attr & X86_SEG_L) || rpl == 3 || (sel & 3u) != rpl)
 			return x86_fault_raise_error(cpu, X86_FAULT_GP, 0);
 		*ss = (struct x86_seg){.sel = sel, .attr = rpl << 5};
 		return true;
@@ -305,8 +301,8 @@ void x86_segs_drop_inner(struct x86_cpu *cpu)
 
 	for (unsigned k = 0; k < ARRAY_LEN(data); k++) {
 		struct x86_seg *s = &cpu->seg[data[k]];
-		bool conforming = (s->attr & (X86_SEG_CODE | X86_SEG_DOWN)) ==
-				  (X86_SEG_CODE | X86_SEG_DOWN);
+		bool conforming =
+			(s->attr & (X86_SEG_CODE | X86_SEG_DOWN)) == (X86_SEG_CODE | X86_SEG_DOWN);
 
 		if (!(s->attr & X86_SEG_P) || conforming || (s->attr >> 5 & 3u) >= cpl)
 			continue;

@@ -16,11 +16,17 @@ void x86_fault_deliver(struct x86_cpu *cpu, uint64_t next_rip);
 /* Deliver an external interrupt or NMI at an instruction boundary. */
 void x86_interrupt_deliver(struct x86_cpu *cpu, unsigned vector);
 
+/* INT vector (int_n), INT3, INTO: raises cpu->fault with soft set and returns false, or #GP where a
+ * virtual-8086 program may not; true where VME carried it out inside the program (rip is set). */
+bool x86_soft_interrupt(struct x86_cpu *cpu, unsigned vector, bool int_n, uint64_t next_rip);
+
 /* DR6 bits beside B0-B3, as used in x86_fault.dr6 and x86_cpu.pending_db. */
 enum { X86_DR6_BD = 1 << 13, X86_DR6_BS = 1 << 14, X86_DR6_BT = 1 << 15 };
 /* In pending_db only: the instruction just run is not followed by a single-step trap (SYSCALL that
  * masks TF). Consumed by x86_step_done. */
 #define X86_PENDING_NO_STEP BIT(63)
+/* In pending_db only: INT1 has run; #DB as a trap without a DR6 bit. */
+#define X86_PENDING_INT1 BIT(62)
 
 /* cpu->interrupt_shadow: STI holds back interrupts, a stack segment load debug traps and NMI too. */
 enum { X86_SHADOW_STI = 1, X86_SHADOW_SS = 2 };

@@ -29,8 +29,7 @@ static bool limit_allows(const struct x86_seg *seg, bool prot, uint64_t off, uns
 	uint64_t last = off + (bytes ? bytes - 1 : 0);
 
 	if (prot && (seg->attr & (X86_SEG_CODE | X86_SEG_DOWN)) == X86_SEG_DOWN)
-		return off > seg->limit &&
-		       last <= (seg->attr & X86_SEG_DB ? 0xffffffffu : 0xffffu);
+		return off > seg->limit && last <= (seg->attr & X86_SEG_DB ? 0xffffffffu : 0xffffu);
 	/* A 4 GiB segment wraps round instead. */
 	return last <= seg->limit || seg->limit == 0xffffffffu;
 }
@@ -64,7 +63,8 @@ void x86_seg_load_real(struct x86_cpu *cpu, enum x86_seg_index s, uint16_t sel)
 		seg->attr = X86_SEG_P | X86_SEG_DPL | X86_SEG_S | X86_SEG_WRITE | X86_SEG_ACCESSED;
 		return;
 	}
-	/* Limit and size stay as they were ("unreal mode"); a null left from protected mode revives. */
+	/* Limit and size stay as they were ("unreal mode"); a null left from protected mode
+	 * revives. */
 	if (!(seg->attr & X86_SEG_P)) {
 		seg->limit = 0xffff;
 		seg->attr = X86_SEG_WRITE;
@@ -89,8 +89,7 @@ static bool check_data(struct x86_cpu *cpu, const struct x86_entry *e)
 {
 	unsigned dpl = x86_desc_dpl(e->d), type = x86_desc_type(e->d);
 
-	if (!x86_desc_is_segment(e->d) ||
-	    (type & (X86_SEG_CODE | X86_SEG_WRITE)) == X86_SEG_CODE)
+	if (!x86_desc_is_segment(e->d) || (type & (X86_SEG_CODE | X86_SEG_WRITE)) == X86_SEG_CODE)
 		return x86_fault_sel(cpu, X86_FAULT_GP, e->sel);
 	if (!x86_desc_conforming(e->d) && ((e->sel & 3u) > dpl || x86_cpl(cpu) > dpl))
 		return x86_fault_sel(cpu, X86_FAULT_GP, e->sel);
@@ -195,7 +194,8 @@ static bool entry_query(struct x86_cpu *cpu, uint16_t sel, unsigned types, struc
 }
 
 #define TYPES_TSS_LDT                                                                              \
-	(BIT(X86_TYPE_LDT) | BIT(X86_TYPE_TSS32) | BIT(X86_TYPE_TSS32_BUSY)) /* also in long mode */
+	(BIT(X86_TYPE_LDT) | BIT(X86_TYPE_TSS32) | BIT(X86_TYPE_TSS32_BUSY)) /* also in long mode  \
+									      */
 #define TYPES_TSS16 (BIT(X86_TYPE_TSS16) | BIT(X86_TYPE_TSS16_BUSY))
 #define TYPES_GATES (BIT(X86_TYPE_CALL16) | BIT(X86_TYPE_TASK_GATE))
 

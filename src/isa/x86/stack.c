@@ -11,7 +11,7 @@ enum x86_mmu_index x86_mmu_for_cpl(const struct x86_cpu *cpu, unsigned cpl)
 	if (cpl == 3)
 		return X86_MMU_USER;
 	return (cpu->cr4 & X86_CR4_SMAP) && !(cpu->rflags & X86_AC) ? X86_MMU_KERNEL_SMAP
-								      : X86_MMU_KERNEL;
+								    : X86_MMU_KERNEL;
 }
 
 uint64_t x86_stack_mask(const struct x86_seg *ss, bool wide)

@@ -11,13 +11,13 @@
 struct x86_stack {
 	struct x86_cpu *cpu;
 	struct x86_seg ss;
-	uint64_t sp;		/* the whole RSP; only the bits in mask move */
-	uint64_t mask;		/* stack address size */
+	uint64_t sp;   /* the whole RSP; only the bits in mask move */
+	uint64_t mask; /* stack address size */
 	enum x86_mmu_index mmu;
-	unsigned mem_flags;	/* X86_MEM_* */
-	uint16_t error;		/* error code of #SS when outside its limits */
-	bool wide;		/* 64-bit: no base, no limit */
-	bool checked;		/* protected mode: the segment's type counts */
+	unsigned mem_flags; /* X86_MEM_* */
+	uint16_t error;	    /* error code of #SS when outside its limits */
+	bool wide;	    /* 64-bit: no base, no limit */
+	bool checked;	    /* protected mode: the segment's type counts */
 };
 
 /* The CPU's current stack. */
@@ -39,11 +39,13 @@ void x86_stack_move(struct x86_stack *s, int64_t delta);
 
 /* Stack-address size of ss: all ones, 32 or 16 bits. */
 uint64_t x86_stack_mask(const struct x86_seg *ss, bool wide);
-/* Replace the bits of the CPU's RSP that the stack size covers; enter also loads SS (and so CPL). */
+/* Replace the bits of the CPU's RSP that the stack size covers; enter also loads SS (and so CPL).
+ */
 void x86_stack_commit(const struct x86_stack *s);
 void x86_stack_enter(const struct x86_stack *s);
-/* What RETF and IRET share (far.c). target: check the popped CS:RIP, fill *cs. stack: check the popped
- * SS for returning to cs, fill *ss. sp: after loading both, set the stack pointer, plus add. */
+/* What RETF and IRET share (far.c). target: check the popped CS:RIP, fill *cs. stack: check the
+ * popped SS for returning to cs, fill *ss. sp: after loading both, set the stack pointer, plus add.
+ */
 bool x86_return_target(struct x86_cpu *cpu, uint16_t sel, uint64_t off, struct x86_seg *cs);
 bool x86_return_stack(struct x86_cpu *cpu, uint16_t sel, const struct x86_seg *cs,
 		      struct x86_seg *ss);

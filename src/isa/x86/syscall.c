@@ -10,8 +10,8 @@
 
 static void load_flat(struct x86_cpu *cpu, uint16_t cs, uint16_t ss, unsigned cpl, bool wide)
 {
-	uint16_t common = X86_SEG_P | X86_SEG_S | X86_SEG_G | X86_SEG_ACCESSED | X86_SEG_WRITE |
-			  cpl << 5;
+	uint16_t common =
+		X86_SEG_P | X86_SEG_S | X86_SEG_G | X86_SEG_ACCESSED | X86_SEG_WRITE | cpl << 5;
 
 	cpu->seg[X86_CS] = (struct x86_seg){
 		.sel = (cs & 0xfffc) | cpl,
