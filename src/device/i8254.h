@@ -15,22 +15,21 @@ struct i8254_channel {
 	uint8_t gate;
 	uint8_t write_high, read_high; /* next byte of a two-byte access is the high one */
 	uint8_t loaded;		       /* a count was written since the control word */
-	uint8_t null_count;	       /* the count written has not reached the counter yet */
-	uint8_t counting;	       /* started (mode 1, 5: triggered) */
+	uint8_t counting;	       /* started (modes 1, 5: triggered) */
 	uint8_t latched;	       /* bytes of latch left to read */
 	uint8_t status_latched, status;
 	uint8_t write_low;
 	uint16_t latch;
-	uint32_t reload;       /* 1-65536 (or 10000 BCD), in force */
-	uint32_t reload_next;  /* modes 2, 3: takes over at the end of the period; 0 none */
-	uint64_t start_tick;   /* input clock tick at which the count was loaded */
-	uint64_t frozen_ticks; /* gate low: ticks that had run */
+	uint32_t reload;       /* 1-65536, in force */
+	uint32_t reload_next;  /* takes over at the end of the period or with the trigger; 0 none */
+	uint64_t start_tick;   /* input clock tick at which the counter was loaded */
+	uint64_t frozen_ticks; /* modes 0, 4 with the gate low: ticks that had run */
 };
 
 struct i8254 {
 	struct i8254_channel ch[3];
-	uint8_t port61; /* bits 0 (gate of channel 2), 1 (speaker), 2, 3 as written */
-	uint8_t irq_level;
+	uint8_t port61;	     /* bits 0 (gate of channel 2), 1 (speaker), 2, 3 as written */
+	uint64_t seen_ticks; /* channel 0: ticks run when its output was last looked at */
 	uint64_t due_ns;
 	/* wiring */
 	struct irq_line irq; /* channel 0's output */

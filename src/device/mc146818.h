@@ -1,6 +1,7 @@
 /* Real-time clock MC146818A with 128 bytes of battery-backed memory, as on the PC/AT; the century
  * is in byte 32h. Motorola MC146818A datasheet. The time is UTC from the machine's clock; a guest
- * that sets it changes an offset. Left out: square-wave output, daylight saving. */
+ * that sets it changes an offset. Left out: square-wave output, daylight
+ * saving, restarting the second by the divider (seconds begin with those of the wall clock). */
 #ifndef DEVICE_MC146818_H
 #define DEVICE_MC146818_H
 
@@ -32,7 +33,6 @@ struct mc146818 {
 	uint8_t index;
 	uint8_t ram[MC146818_BYTES]; /* time bytes hold what was last latched while SET is on */
 	int64_t offset_s;	     /* guest's time minus the machine's wall clock, seconds */
-	uint64_t phase_ns;	     /* virtual time at which a guest second begins, modulo 1 s */
 	uint64_t periodic_ns;	     /* virtual time up to which periodic interrupts were seen */
 	uint64_t update_ns;	     /* same for update-ended and alarm */
 	uint64_t due_ns;

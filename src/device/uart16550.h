@@ -1,6 +1,6 @@
 /* Serial port 16550A: FIFOs, interrupts, loopback, modem lines. National Semiconductor PC16550D
  * datasheet. Output leaves at once (the transmitter is always empty); input arrives as fast as the
- * FIFO takes it. Left out: parity and framing errors, break from outside, DMA signals. */
+ * FIFO takes it. Left out: parity and framing errors, break, DMA signals. */
 #ifndef DEVICE_UART16550_H
 #define DEVICE_UART16550_H
 
@@ -15,10 +15,8 @@ enum {
 	UART_IER_MODEM = 1 << 3,
 	UART_LSR_DR = 1 << 0,
 	UART_LSR_OE = 1 << 1,
-	UART_LSR_BI = 1 << 4,
 	UART_LSR_THRE = 1 << 5,
 	UART_LSR_TEMT = 1 << 6,
-	UART_LCR_BREAK = 1 << 6,
 	UART_LCR_DLAB = 1 << 7,
 	UART_MCR_DTR = 1 << 0,
 	UART_MCR_RTS = 1 << 1,
@@ -49,7 +47,7 @@ struct uart {
 	struct timerq *timerq;
 	struct timer timer;
 	struct byte_sink sink;
-	/* Called when there is room for input again; may be NULL. Must not call uart_input. */
+	/* Called when the receiver ran empty; may be NULL, may call uart_input. */
 	void (*input_wanted)(void *opaque);
 	void *input_opaque;
 	const struct trace *trace;
