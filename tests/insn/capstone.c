@@ -43,6 +43,10 @@ static const char *known_difference(const cs_insn *c, const struct x86_insn *i, 
 		return "66 on near branches: AMD reads 16-bit displacements, Intel ignores it";
 	if (i->opsize_prefix && i->opcode == 0xc7 && i->rex_w)
 		return "Capstone lets 66 shorten the immediate though REX.W is there";
+	if (strcmp(c->mnemonic, "ud0") == 0 || strcmp(c->mnemonic, "ud2b") == 0)
+		return "UD0 and UD1 have a modrm byte, which Capstone does not read";
+	if (code64 && i->rex_w && strncmp(c->mnemonic, "ret", 3) == 0)
+		return "Capstone reads a 32-bit immediate of RET with REX.W";
 	if (strncmp(c->mnemonic, "xacquire", 8) == 0 || strncmp(c->mnemonic, "xrelease", 8) == 0)
 		return "hardware lock elision";
 	return NULL;

@@ -177,11 +177,15 @@ static void attributes_gate(void **state)
 		{X86_IS_SSE, X86_MODE_X87_PENDING, -1},
 	};
 	static const uint8_t nop = 0x90;
-	const struct x86_enc *e = &decoder->enc[decoder->list[decoder->first[0x90]]];
-	struct x86_enc *slot = &decoder->enc[e - decoder->enc];
-	const struct x86_row *old = slot->row;
+	struct x86_enc *slot = decoder->enc;
+	const struct x86_row *old;
+	struct x86_insn i;
 
 	(void)state;
+	assert_int_equal(x86_decode(decoder, &nop, 1, 0, NULL, &i), X86_DECODE_OK);
+	old = i.row;
+	while (slot->row != old)
+		slot++;
 	for (unsigned k = 0; k < ARRAY_LEN(cases); k++) {
 		struct x86_row r = *old;
 		struct ir_block b;

@@ -137,7 +137,6 @@ const struct x86_row x86_rows_move[] = {
 	X86("B8+r", "Zv, Iv", X86_FEAT_BASE, 0, 0, 0, lift_mov, "mov"),
 	X86("C6 /0", "Eb, Ib", X86_FEAT_BASE, 0, 0, 0, lift_mov, "mov"),
 	X86("C7 /0", "Ev, Iz", X86_FEAT_BASE, 0, 0, 0, lift_mov, "mov"),
-	X86("NP 0F C3 /r", "My, Gy", X86_FEAT_SSE2, 0, 0, 0, lift_mov, "movnti"),
 
 	X86("0F B6 /r", "Gv, Eb", X86_FEAT_BASE, 0, 0, 0, lift_movzx, "movzx"),
 	X86("0F B7 /r", "Gv, Ew", X86_FEAT_BASE, 0, 0, 0, lift_movzx, "movzx"),
