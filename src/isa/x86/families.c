@@ -7,10 +7,19 @@
 const struct x86_row *const x86_families[] = {
 	x86_rows_move,
 	x86_rows_alu,
+	x86_rows_mmx,
+	x86_rows_sse,
+	x86_rows_sse_int,
+	x86_rows_sse4,
+	x86_rows_crypto,
+	x86_rows_xsave,
 	NULL,
 };
 
 const struct ir_helper *const x86_helper_families[] = {
 	x86_helpers_lift,
+	x86_helpers_vec,
+	x86_helpers_sse,
+	x86_helpers_xsave,
 	NULL,
 };

@@ -24,8 +24,14 @@ extern const struct x86_row x86_rows_x87[];
 extern const struct x86_row x86_rows_mmx[];
 extern const struct x86_row x86_rows_sse[];
 extern const struct x86_row x86_rows_sse_int[];
+extern const struct x86_row x86_rows_sse4[];
 extern const struct x86_row x86_rows_crypto[];
 extern const struct x86_row x86_rows_xsave[];
+
+/* Helper tables of families whose helpers no other file calls. */
+extern const struct ir_helper x86_helpers_sse[];
+extern const struct ir_helper x86_helpers_vec[];
+extern const struct ir_helper x86_helpers_xsave[];
 
 /* All tables of helpers, NULL-terminated: for the IR parser. */
 extern const struct ir_helper *const x86_helper_families[];

@@ -40,11 +40,10 @@ void x86_mxcsr_leave(struct x86_cpu *cpu)
 	host_mxcsr_set(X86_MXCSR_DEFAULT);
 }
 
-uint32_t x86_mxcsr_take_flags(struct x86_cpu *cpu)
+uint32_t x86_mxcsr_take_flags(void)
 {
 	uint32_t host = host_mxcsr_get();
 
-	cpu->mxcsr |= host & X86_MXCSR_FLAGS;
 	host_mxcsr_set(host & ~(uint32_t)X86_MXCSR_FLAGS);
 	return host & X86_MXCSR_FLAGS;
 }

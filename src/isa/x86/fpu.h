@@ -33,8 +33,8 @@ void x86_mxcsr_enter(const struct x86_cpu *cpu);
 void x86_mxcsr_sync(struct x86_cpu *cpu);
 /* As sync, then give the host back its default MXCSR: on leaving guest code. */
 void x86_mxcsr_leave(struct x86_cpu *cpu);
-/* As sync, then clear the host's sticky flags; returns those that were set. */
-uint32_t x86_mxcsr_take_flags(struct x86_cpu *cpu);
+/* Clear the host's sticky flags; returns those that were set, for the caller to merge. */
+uint32_t x86_mxcsr_take_flags(void);
 
 /* Reset by FNINIT and by power-on. */
 void x86_fpu_init(struct x86_cpu *cpu);
