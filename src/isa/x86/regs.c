@@ -5,8 +5,7 @@
  */
 #include "isa/x86/regs.h"
 
-/* All helper tables, NULL-terminated (families.c). */
-extern const struct ir_helper *const x86_helper_families[];
+#include "isa/x86/families.h"
 
 #define REG(name, member, group)                                                                   \
 	{                                                                                          \

@@ -1,0 +1,269 @@
+/* Guest-physical space: dispatch and splitting of device accesses, RAM bounds, page flags. */
+#include "test.h"
+
+#include <errno.h>
+
+#include "host/host.h"
+#include "mem/space.h"
+
+/* A device that logs what it is asked. */
+struct probe {
+	unsigned count;
+	uint64_t offset[16], value[16];
+	unsigned bytes[16];
+	uint8_t fill;
+};
+
+static void probe_log(struct probe *p, uint64_t offset, uint64_t value, unsigned bytes)
+{
+	assert_true(p->count < 16);
+	p->offset[p->count] = offset;
+	p->value[p->count] = value;
+	p->bytes[p->count++] = bytes;
+}
+
+static uint64_t probe_read(void *opaque, uint64_t offset, unsigned bytes)
+{
+	struct probe *p = opaque;
+
+	probe_log(p, offset, 0, bytes);
+	return 0x0101010101010101ull * p->fill; /* more than asked for: must be cut */
+}
+
+static void probe_write(void *opaque, uint64_t offset, uint64_t value, unsigned bytes)
+{
+	probe_log(opaque, offset, value, bytes);
+}
+
+static const struct io_ops ops1 = {probe_read, probe_write, 1};
+static const struct io_ops ops4 = {probe_read, probe_write, 4};
+static const struct io_ops ops8 = {probe_read, probe_write, 8};
+
+static struct space s;
+static uint8_t *ram;
+
+static int setup(void **state)
+{
+	(void)state;
+	space_init(&s, NULL, NULL, TRACE_MMIO);
+	ram = host_ram_map(0x10000);
+	return space_map_ram(&s, 0x100000, 0x10000, ram, false);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	space_destroy(&s);
+	host_ram_unmap(ram, 0x10000);
+	return 0;
+}
+
+static void map_checks(void **state)
+{
+	(void)state;
+	assert_int_equal(space_map_ram(&s, 0x10f000, 0x2000, ram, false), -EINVAL); /* overlap */
+	assert_int_equal(space_map_ram(&s, 0x200800, 0x1000, ram, false), -EINVAL); /* unaligned */
+	assert_int_equal(space_map_ram(&s, 0x200000, 0, ram, false), -EINVAL);
+	assert_int_equal(space_map_ram(&s, ~0xfffull, 0x2000, ram, false), -EINVAL); /* wraps */
+	for (unsigned i = 1; i < SPACE_RAM_MAX; i++)
+		assert_int_equal(space_map_ram(&s, 0x1000000 * i, 0x1000, ram, false), 0);
+	assert_int_equal(space_map_ram(&s, 0x80000000, 0x1000, ram, false), -ENOSPC);
+	for (unsigned i = 0; i < SPACE_IO_MAX; i++)
+		assert_int_equal(space_map_io(&s, "x", i, 1, &ops1, NULL), 0);
+	assert_int_equal(space_map_io(&s, "x", 0, 1, &ops1, NULL), -ENOSPC);
+}
+
+static void splits_to_device_width(void **state)
+{
+	struct probe p = {.fill = 0xab};
+
+	(void)state;
+	assert_int_equal(space_map_io(&s, "narrow", 0x3f8, 8, &ops1, &p), 0);
+	assert_int_equal(space_io_read(&s, 0x3f8, 2), 0xabab);
+	assert_int_equal(p.count, 2);
+	assert_int_equal(p.offset[1], 1);
+	assert_int_equal(p.bytes[1], 1);
+	space_io_write(&s, 0x3fc, 0x44332211, 4);
+	assert_int_equal(p.count, 6);
+	assert_int_equal(p.value[2], 0x11);
+	assert_int_equal(p.value[5], 0x44);
+	assert_int_equal(p.offset[5], 7);
+}
+
+static void straddles_the_end(void **state)
+{
+	struct probe p = {.fill = 0x12};
+
+	(void)state;
+	assert_int_equal(space_map_io(&s, "wide", 0x1000, 6, &ops8, &p), 0);
+	assert_true(space_io_read(&s, 0x1000, 8) == 0xffff121212121212ull);
+	assert_int_equal(p.count, 2); /* 4 + 2, then the hole */
+	assert_int_equal(p.bytes[0], 4);
+	assert_int_equal(p.bytes[1], 2);
+	/* Misaligned: naturally aligned pieces only. */
+	p.count = 0;
+	assert_true(space_io_read(&s, 0x1001, 4) == 0x12121212);
+	assert_int_equal(p.count, 3);
+	assert_int_equal(p.bytes[0], 1);
+	assert_int_equal(p.bytes[1], 2);
+	assert_int_equal(p.bytes[2], 1);
+}
+
+static void newest_wins(void **state)
+{
+	struct probe old = {.fill = 1}, new = {.fill = 2};
+
+	(void)state;
+	assert_int_equal(space_map_io(&s, "old", 0x2000, 0x10, &ops4, &old), 0);
+	assert_int_equal(space_map_io(&s, "new", 0x2002, 1, &ops4, &new), 0);
+	/* The newer one sits in the middle of the access. */
+	assert_true(space_io_read(&s, 0x2000, 4) == 0x01020101);
+	space_find_io(&s, "new")->enabled = false;
+	assert_true(space_io_read(&s, 0x2000, 4) == 0x01010101);
+	assert_null(space_find_io(&s, "newer"));
+}
+
+static void holes_and_ram(void **state)
+{
+	struct probe p = {.fill = 9};
+
+	(void)state;
+	assert_true(space_io_read(&s, 0x5000, 8) == ~0ull);
+	assert_true(space_io_read(&s, 0x5000, 2) == 0xffff);
+	space_io_write(&s, 0x5000, 1, 8);
+	space_io_write(&s, 0x100010, 0x55aa, 2); /* falls on RAM */
+	assert_int_equal(ram[0x10], 0xaa);
+	assert_int_equal(space_io_read(&s, 0x100010, 2), 0x55aa);
+	/* Half in RAM, half beyond its end. */
+	ram[0xffff] = 0x77;
+	assert_true(space_io_read(&s, 0x10ffff, 2) == 0xff77);
+	/* RAM beside a device in the same page still answers the dispatcher. */
+	assert_int_equal(space_map_io(&s, "over", 0x100000, 4, &ops4, &p), 0);
+	assert_int_equal(space_io_read(&s, 0x100010, 2), 0x55aa);
+	assert_true(space_io_read(&s, 0x100000, 4) == 0x09090909);
+}
+
+static void ram_lookup(void **state)
+{
+	struct probe p = {.fill = 9};
+	bool ro;
+
+	(void)state;
+	assert_ptr_equal(space_ram_page(&s, 0x101234, &ro), ram + 0x1000);
+	assert_false(ro);
+	assert_null(space_ram_page(&s, 0xfffff, &ro));
+	assert_null(space_ram_page(&s, 0x110000, &ro));
+	assert_ptr_equal(space_ram_range(&s, 0x10fff0, 0x10), ram + 0xfff0);
+	assert_null(space_ram_range(&s, 0x10fff0, 0x11));
+	assert_null(space_ram_range(&s, 0x10fff0, ~0ull));
+	assert_int_equal(space_map_io(&s, "over", 0x101ff0, 4, &ops4, &p), 0);
+	assert_null(space_ram_page(&s, 0x101000, &ro));
+	space_find_io(&s, "over")->enabled = false;
+	assert_non_null(space_ram_page(&s, 0x101000, &ro));
+}
+
+static void bulk_copies(void **state)
+{
+	uint8_t buf[0x3000];
+
+	(void)state;
+	memset(buf, 0x5a, sizeof(buf));
+	assert_true(space_write(&s, 0x100800, buf, sizeof(buf)));
+	assert_int_equal(ram[0x7ff], 0);
+	assert_int_equal(ram[0x800], 0x5a);
+	assert_int_equal(ram[0x37ff], 0x5a);
+	assert_int_equal(ram[0x3800], 0);
+	assert_false(space_write(&s, 0x10f000, buf, 0x1001));
+	assert_false(space_read(&s, 0xff000, buf, 0x2000));
+	assert_true(space_read(&s, 0x110000, buf, 0));
+	assert_int_equal(space_page_flags(&s, 0x100800), PAGE_DIRTY);
+	assert_int_equal(space_page_flags(&s, 0x104000), 0);
+}
+
+static void rom_swallows_writes(void **state)
+{
+	uint8_t *rom = host_ram_map(0x1000), b = 1;
+	bool ro;
+
+	(void)state;
+	rom[5] = 0x42;
+	assert_int_equal(space_map_ram(&s, 0xf0000, 0x1000, rom, true), 0);
+	assert_true(space_write(&s, 0xf0005, &b, 1));
+	space_io_write(&s, 0xf0005, 7, 1);
+	assert_int_equal(rom[5], 0x42);
+	assert_true(space_read(&s, 0xf0005, &b, 1));
+	assert_int_equal(b, 0x42);
+	assert_non_null(space_ram_page(&s, 0xf0005, &ro));
+	assert_true(ro);
+	assert_null(space_ram_range(&s, 0xf0000, 1));
+	host_ram_unmap(rom, 0x1000);
+}
+
+struct heard {
+	unsigned count;
+	uint64_t gpa;
+	size_t len;
+};
+
+static void hear(void *opaque, uint64_t gpa, size_t len)
+{
+	struct heard *h = opaque;
+
+	h->count++;
+	h->gpa = gpa;
+	h->len = len;
+}
+
+static void code_pages_are_announced(void **state)
+{
+	struct heard h = {0};
+	uint8_t buf[0x20] = {0};
+
+	(void)state;
+	assert_int_equal(space_listen(&s, hear, &h), 0);
+	assert_int_equal(space_page_flags_set(&s, 0x101000, PAGE_CODE), 0);
+	assert_int_equal(space_page_flags_set(&s, 0x101fff, PAGE_CODE), PAGE_CODE);
+	space_write(&s, 0x100000, buf, 8);
+	assert_int_equal(h.count, 0);
+	space_write(&s, 0x100ff0, buf, 0x20); /* only its second half is in the code page */
+	assert_int_equal(h.count, 1);
+	assert_int_equal(h.gpa, 0x101000);
+	assert_int_equal(h.len, 0x10);
+	space_page_flags_clear(&s, 0x101000, PAGE_CODE);
+	space_write(&s, 0x101000, buf, 8);
+	assert_int_equal(h.count, 1);
+	assert_int_equal(space_page_flags(&s, 0x101000), PAGE_DIRTY);
+	assert_int_equal(space_page_flags_set(&s, 0x900000, PAGE_CODE), 0);
+	assert_int_equal(space_page_flags(&s, 0x900000), 0);
+}
+
+static void hash_sees_every_word(void **state)
+{
+	uint64_t h = space_hash(&s);
+
+	(void)state;
+	ram[0xffff] ^= 0x80;
+	assert_true(space_hash(&s) != h);
+	ram[0xffff] ^= 0x80;
+	assert_true(space_hash(&s) == h);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(map_checks),
+		TEST(splits_to_device_width),
+		TEST(straddles_the_end),
+		TEST(newest_wins),
+		TEST(holes_and_ram),
+		TEST(ram_lookup),
+		TEST(bulk_copies),
+		TEST(rom_swallows_writes),
+		TEST(code_pages_are_announced),
+		TEST(hash_sees_every_word),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
