@@ -73,4 +73,8 @@ void engine_group_leave(struct engine_group *g, struct x86_cpu *cpu);
 void engine_group_exclusive_begin(struct engine_group *g, struct x86_cpu *cpu);
 void engine_group_exclusive_end(struct engine_group *g, struct x86_cpu *cpu);
 
+/* Take fast write access to a physical page away from every CPU: it is about to hold cached code.
+ */
+void engine_group_protect(struct engine_group *g, struct x86_cpu *cpu, uint64_t gpa_page);
+
 #endif

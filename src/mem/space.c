@@ -215,6 +215,37 @@ void space_page_flags_clear(struct space *s, uint64_t gpa, unsigned flags)
 		__atomic_fetch_and(f, (uint8_t)~flags, __ATOMIC_ACQ_REL);
 }
 
+/* The flags byte holds the count of holders above the two flags. */
+enum { CODE_HOLDER = 4 };
+
+bool space_code_hold(struct space *s, uint64_t gpa)
+{
+	uint8_t *f = page_flags_at(s, gpa), old;
+
+	if (!f)
+		return false;
+	old = __atomic_load_n(f, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(f, &old, (uint8_t)((old + CODE_HOLDER) | PAGE_CODE),
+					    false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		;
+	return !(old & PAGE_CODE);
+}
+
+void space_code_release(struct space *s, uint64_t gpa)
+{
+	uint8_t *f = page_flags_at(s, gpa), old, new;
+
+	if (!f)
+		return;
+	old = __atomic_load_n(f, __ATOMIC_RELAXED);
+	do {
+		new = (uint8_t)(old - CODE_HOLDER);
+		if (new < CODE_HOLDER)
+			new &= (uint8_t)~PAGE_CODE;
+	} while (!__atomic_compare_exchange_n(f, &old, new, false, __ATOMIC_SEQ_CST,
+					      __ATOMIC_RELAXED));
+}
+
 static void announce(struct space *s, uint64_t gpa, size_t len)
 {
 	for (unsigned i = 0; i < s->listener_count; i++)

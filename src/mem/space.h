@@ -118,6 +118,11 @@ unsigned space_page_flags(const struct space *s, uint64_t gpa);
 unsigned space_page_flags_set(struct space *s, uint64_t gpa, unsigned flags);
 void space_page_flags_clear(struct space *s, uint64_t gpa, unsigned flags);
 
+/* Count the engines that hold blocks of a page: PAGE_CODE is set while any does. hold returns true
+ * when it set the flag, so that the caller must take fast write access away from every CPU. */
+bool space_code_hold(struct space *s, uint64_t gpa);
+void space_code_release(struct space *s, uint64_t gpa);
+
 /* Tell the listeners that [gpa, gpa+len) was written, if its pages hold code. */
 void space_code_written(struct space *s, uint64_t gpa, size_t len);
 int space_listen(struct space *s, void (*written)(void *, uint64_t, size_t), void *opaque);

@@ -217,6 +217,7 @@ struct x86_cpu {
 	x86_mode_t mode;   /* derived: x86_mode_update() */
 	uint64_t rflags;
 	_Atomic uint32_t request; /* any thread: X86_REQ_* */
+	uint32_t request_ignored; /* requests that cannot be acted on now (interrupts disabled) */
 	uint32_t exit_code;	  /* X86_EXIT_*; nonzero after a helper: leave the block */
 	int64_t budget;	   /* instructions this CPU may still run before it must return */
 	struct x86_seg seg[6];

@@ -1,0 +1,337 @@
+/*
+ * Guest memory in the interpreter: the inline TLB probe of isa/x86/cpu.h for each width and address
+ * form, with mmu.h's slow path behind it; atomics on host atomics, or, when the host cannot do them
+ * (misaligned across a page, device memory), abandoned to be run again with other CPUs stopped.
+ */
+#include <string.h>
+
+#include "engine/interpret/iop.h"
+
+#define MMU(op) ((op)->c & 3u)
+#define FLAGS(op) ((unsigned)(op)->c >> 2)
+
+static inline uint64_t address_plain(struct x86_cpu *cpu, const struct iop *op)
+{
+	return *(const uint64_t *)SLOT(op->a) + op->imm;
+}
+
+static inline uint64_t address_indexed(struct x86_cpu *cpu, const struct iop *op)
+{
+	return *(const uint64_t *)SLOT(op->a) + (*(const uint64_t *)SLOT(op->b) << op->aux) +
+	       op->imm;
+}
+
+static inline const struct x86_tlb_entry *tlb_entry(struct x86_cpu *cpu, const struct iop *op,
+						    uint64_t lin)
+{
+	return &cpu->tlb[MMU(op)][lin >> PAGE_BITS & (X86_TLB_SIZE - 1)];
+}
+
+static inline bool tlb_hit(uint64_t tag, uint64_t lin, unsigned bytes)
+{
+	return LIKELY(((lin + bytes - 1) & ~PAGE_OFFSET_MASK) == tag);
+}
+
+static inline void *tlb_host(const struct x86_tlb_entry *e, uint64_t lin)
+{
+	return (void *)(uintptr_t)(lin + e->addend);
+}
+
+/* The slow ways out of line; they go on with the next operation or abandon the block. */
+static __attribute__((noinline)) const struct iop *
+load_slow(struct x86_cpu *cpu, const struct iop *op, uint64_t lin, unsigned bytes, bool wide)
+{
+	union x86_vec v = {.u64 = {0}};
+
+	if (!x86_mem_read(cpu, lin, &v, bytes, (enum x86_mmu_index)MMU(op), FLAGS(op)))
+		return iop_abort(cpu, op);
+	memcpy(SLOT(op->d), &v, wide ? 8 : bytes);
+	NEXT;
+}
+
+static __attribute__((noinline)) const struct iop *
+store_slow(struct x86_cpu *cpu, const struct iop *op, uint64_t lin, const void *value, unsigned bytes)
+{
+	if (!x86_mem_write(cpu, lin, value, bytes, (enum x86_mmu_index)MMU(op), FLAGS(op)))
+		return iop_abort(cpu, op);
+	NEXT;
+}
+
+typedef volatile u16_any mem16;
+typedef volatile u32_any mem32;
+typedef volatile u64_any mem64;
+typedef volatile uint8_t mem8;
+
+#define LOAD(name, address, type, wide, is_wide)                                                   \
+	static IOP_FN(name)                                                                        \
+	{                                                                                          \
+		uint64_t lin = address(cpu, op);                                                   \
+		const struct x86_tlb_entry *e = tlb_entry(cpu, op, lin);                           \
+		if (!tlb_hit(e->tag_read, lin, sizeof(type)))                                      \
+			return load_slow(cpu, op, lin, sizeof(type), is_wide);                     \
+		*(wide *)SLOT(op->d) = *(const type *)tlb_host(e, lin);                            \
+		NEXT;                                                                              \
+	}
+#define STORE(name, address, type)                                                                 \
+	static IOP_FN(name)                                                                        \
+	{                                                                                          \
+		uint64_t lin = address(cpu, op);                                                   \
+		const struct x86_tlb_entry *e = tlb_entry(cpu, op, lin);                           \
+		if (!tlb_hit(e->tag_write, lin, sizeof(type)))                                     \
+			return store_slow(cpu, op, lin, SLOT(op->d), sizeof(type));                \
+		*(type *)tlb_host(e, lin) = *(const type *)SLOT(op->d);                            \
+		NEXT;                                                                              \
+	}
+#define STORE_IMM(name, type)                                                                      \
+	static IOP_FN(name)                                                                        \
+	{                                                                                          \
+		uint64_t lin = address_plain(cpu, op);                                             \
+		const struct x86_tlb_entry *e = tlb_entry(cpu, op, lin);                           \
+		if (!tlb_hit(e->tag_write, lin, sizeof(type)))                                     \
+			return store_slow(cpu, op, lin, &op->aux, sizeof(type));                   \
+		*(type *)tlb_host(e, lin) = (type)op->aux;                                         \
+		NEXT;                                                                              \
+	}
+/* Vector accesses: two or four 64-bit halves; alignment faults are the slow path's. */
+#define LOAD_VEC(name, address, bytes)                                                             \
+	static IOP_FN(name)                                                                        \
+	{                                                                                          \
+		uint64_t lin = address(cpu, op);                                                   \
+		const struct x86_tlb_entry *e = tlb_entry(cpu, op, lin);                           \
+		if (!tlb_hit(e->tag_read, lin, bytes) || (FLAGS(op) && (lin & ((bytes)-1))))       \
+			return load_slow(cpu, op, lin, bytes, false);                              \
+		__builtin_memcpy(SLOT(op->d), tlb_host(e, lin), bytes);                            \
+		NEXT;                                                                              \
+	}
+#define STORE_VEC(name, address, bytes)                                                            \
+	static IOP_FN(name)                                                                        \
+	{                                                                                          \
+		uint64_t lin = address(cpu, op);                                                   \
+		const struct x86_tlb_entry *e = tlb_entry(cpu, op, lin);                           \
+		if (!tlb_hit(e->tag_write, lin, bytes) || (FLAGS(op) && (lin & ((bytes)-1))))      \
+			return store_slow(cpu, op, lin, SLOT(op->d), bytes);                       \
+		__builtin_memcpy(tlb_host(e, lin), SLOT(op->d), bytes);                            \
+		NEXT;                                                                              \
+	}
+
+LOAD(iop_load8, address_plain, mem8, uint8_t, false)
+LOAD(iop_load16, address_plain, mem16, uint16_t, false)
+LOAD(iop_load32, address_plain, mem32, uint64_t, true)
+LOAD(iop_load64, address_plain, mem64, uint64_t, true)
+LOAD(iop_load8_wide, address_plain, mem8, uint64_t, true)
+LOAD(iop_load16_wide, address_plain, mem16, uint64_t, true)
+LOAD(iop_load8_indexed, address_indexed, mem8, uint8_t, false)
+LOAD(iop_load16_indexed, address_indexed, mem16, uint16_t, false)
+LOAD(iop_load32_indexed, address_indexed, mem32, uint64_t, true)
+LOAD(iop_load64_indexed, address_indexed, mem64, uint64_t, true)
+LOAD(iop_load8_wide_indexed, address_indexed, mem8, uint64_t, true)
+LOAD(iop_load16_wide_indexed, address_indexed, mem16, uint64_t, true)
+LOAD_VEC(iop_load128, address_plain, 16)
+LOAD_VEC(iop_load128_indexed, address_indexed, 16)
+LOAD_VEC(iop_load256, address_plain, 32)
+LOAD_VEC(iop_load256_indexed, address_indexed, 32)
+STORE(iop_store8, address_plain, mem8)
+STORE(iop_store16, address_plain, mem16)
+STORE(iop_store32, address_plain, mem32)
+STORE(iop_store64, address_plain, mem64)
+STORE(iop_store8_indexed, address_indexed, mem8)
+STORE(iop_store16_indexed, address_indexed, mem16)
+STORE(iop_store32_indexed, address_indexed, mem32)
+STORE(iop_store64_indexed, address_indexed, mem64)
+STORE_VEC(iop_store128, address_plain, 16)
+STORE_VEC(iop_store128_indexed, address_indexed, 16)
+STORE_VEC(iop_store256, address_plain, 32)
+STORE_VEC(iop_store256_indexed, address_indexed, 32)
+STORE_IMM(iop_store8_imm, mem8)
+STORE_IMM(iop_store16_imm, mem16)
+STORE_IMM(iop_store32_imm, mem32)
+STORE_IMM(iop_store64_imm, mem64)
+
+IOP_FN(iop_load_checked)
+{
+	return load_slow(cpu, op, address_plain(cpu, op), (unsigned)op->aux, op->aux < 8);
+}
+
+IOP_FN(iop_store_checked)
+{
+	return store_slow(cpu, op, address_plain(cpu, op), SLOT(op->d), (unsigned)op->aux);
+}
+
+iop_fn iop_find_load(enum ir_type t, bool indexed, bool wide)
+{
+	static const iop_fn narrow_fns[][2] = {
+		[IR_I8] = {iop_load8, iop_load8_indexed},
+		[IR_I16] = {iop_load16, iop_load16_indexed},
+		[IR_I32] = {iop_load32, iop_load32_indexed},
+		[IR_I64] = {iop_load64, iop_load64_indexed},
+		[IR_V128] = {iop_load128, iop_load128_indexed},
+		[IR_V256] = {iop_load256, iop_load256_indexed},
+	};
+
+	if (wide && t == IR_I8)
+		return indexed ? iop_load8_wide_indexed : iop_load8_wide;
+	if (wide && t == IR_I16)
+		return indexed ? iop_load16_wide_indexed : iop_load16_wide;
+	return narrow_fns[t][indexed];
+}
+
+iop_fn iop_find_store(enum ir_type t, bool indexed)
+{
+	static const iop_fn fns[][2] = {
+		[IR_I8] = {iop_store8, iop_store8_indexed},
+		[IR_I16] = {iop_store16, iop_store16_indexed},
+		[IR_I32] = {iop_store32, iop_store32_indexed},
+		[IR_I64] = {iop_store64, iop_store64_indexed},
+		[IR_V128] = {iop_store128, iop_store128_indexed},
+		[IR_V256] = {iop_store256, iop_store256_indexed},
+	};
+
+	return fns[t][indexed];
+}
+
+iop_fn iop_find_store_imm(enum ir_type t)
+{
+	static const iop_fn fns[] = {
+		[IR_I8] = iop_store8_imm,
+		[IR_I16] = iop_store16_imm,
+		[IR_I32] = iop_store32_imm,
+		[IR_I64] = iop_store64_imm,
+	};
+
+	return fns[t];
+}
+
+/* ---- atomics: the operands in registers, the old value as the result */
+struct atomic {
+	enum ir_op op;
+	unsigned bytes;
+	uint64_t x, y; /* operand; for compare-exchange expected and new */
+};
+
+static uint64_t combine(const struct atomic *a, uint64_t old)
+{
+	switch (a->op) {
+	case IR_ATOMIC_XCHG:
+		return a->x;
+	case IR_ATOMIC_ADD:
+		return old + a->x;
+	case IR_ATOMIC_AND:
+		return old & a->x;
+	case IR_ATOMIC_OR:
+		return old | a->x;
+	case IR_ATOMIC_XOR:
+		return old ^ a->x;
+	default:
+		return ((old ^ a->x) & bits_mask(a->bytes * 8)) == 0 ? a->y : old;
+	}
+}
+
+/* One compare-and-swap loop for every operation, at the operand's width. Misaligned operands
+ * inside a page are fine: the host locks them as the guest's processor would. */
+#define ATOMIC_LOOP(type, p)                                                                       \
+	do {                                                                                       \
+		type seen = __atomic_load_n((type *)(p), __ATOMIC_SEQ_CST);                        \
+		while (!__atomic_compare_exchange_n((type *)(p), &seen, (type)combine(a, seen),    \
+						    false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))    \
+			;                                                                          \
+		return seen;                                                                       \
+	} while (0)
+
+__attribute__((no_sanitize("alignment"))) static uint64_t atomic_host(const struct atomic *a, void *p)
+{
+	switch (a->bytes) {
+	case 1:
+		ATOMIC_LOOP(uint8_t, p);
+	case 2:
+		ATOMIC_LOOP(uint16_t, p);
+	case 4:
+		ATOMIC_LOOP(uint32_t, p);
+	default:
+		ATOMIC_LOOP(uint64_t, p);
+	}
+}
+
+/* With all other CPUs stopped, or for device memory: a checked read and a write. */
+static bool atomic_plain(struct x86_cpu *cpu, const struct iop *op, const struct atomic *a,
+			 uint64_t lin, uint64_t *old)
+{
+	enum x86_mmu_index mmu = (enum x86_mmu_index)MMU(op);
+	uint64_t v;
+
+	*old = 0;
+	if (!x86_mem_read(cpu, lin, old, a->bytes, mmu, FLAGS(op) | X86_MEM_RMW))
+		return false;
+	v = combine(a, *old);
+	return x86_mem_write(cpu, lin, &v, a->bytes, mmu, FLAGS(op));
+}
+
+static const struct iop *atomic(struct x86_cpu *cpu, const struct iop *op, enum ir_op kind)
+{
+	enum ir_type t = (enum ir_type)op->imm;
+	struct atomic a = {.op = kind, .bytes = ir_type_bytes(t)};
+	uint64_t lin = *(const uint64_t *)SLOT(op->a), old;
+	bool slow = false;
+	void *p;
+
+	memcpy(&a.x, SLOT(op->b), a.bytes);
+	memcpy(&a.y, SLOT((uint16_t)op->aux), a.bytes);
+	p = x86_mem_atomic_ptr(cpu, lin, a.bytes, (enum x86_mmu_index)MMU(op), FLAGS(op), &slow);
+	if (p) {
+		old = atomic_host(&a, p);
+	} else if (!slow) {
+		return iop_abort(cpu, op);
+	} else if (!cpu->exclusive) {
+		cpu->exit_code = X86_EXIT_EXCLUSIVE;
+		return iop_abort(cpu, op);
+	} else if (!atomic_plain(cpu, op, &a, lin, &old)) {
+		return iop_abort(cpu, op);
+	}
+	memcpy(SLOT(op->d), &old, a.bytes == 4 ? 8 : a.bytes);
+	NEXT;
+}
+
+static IOP_FN(iop_atomic_xchg)
+{
+	return atomic(cpu, op, IR_ATOMIC_XCHG);
+}
+
+static IOP_FN(iop_atomic_add)
+{
+	return atomic(cpu, op, IR_ATOMIC_ADD);
+}
+
+static IOP_FN(iop_atomic_and)
+{
+	return atomic(cpu, op, IR_ATOMIC_AND);
+}
+
+static IOP_FN(iop_atomic_or)
+{
+	return atomic(cpu, op, IR_ATOMIC_OR);
+}
+
+static IOP_FN(iop_atomic_xor)
+{
+	return atomic(cpu, op, IR_ATOMIC_XOR);
+}
+
+static IOP_FN(iop_atomic_cmpxchg)
+{
+	return atomic(cpu, op, IR_ATOMIC_CMPXCHG);
+}
+
+iop_fn iop_find_atomic(enum ir_op op)
+{
+	static const iop_fn fns[] = {
+		iop_atomic_xchg, iop_atomic_add, iop_atomic_and,
+		iop_atomic_or,	 iop_atomic_xor, iop_atomic_cmpxchg,
+	};
+
+	return fns[op - IR_ATOMIC_XCHG];
+}
+
+IOP_FN(iop_fence)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	NEXT;
+}

@@ -1,0 +1,316 @@
+/*
+ * The interpreter's moves, selects, lazy flags, vector operations, helper calls, and the ways in
+ * and out of a block.
+ */
+#include <string.h>
+
+#include "engine/interpret/iop.h"
+#include "ir/vop.h"
+#include "isa/x86/mode.h"
+
+/* ---- moves and values */
+#define COPY(name, type)                                                                           \
+	static IOP_FN(name)                                                                        \
+	{                                                                                          \
+		*(type *)SLOT(op->d) = *(const type *)SLOT(op->a);                                 \
+		NEXT;                                                                              \
+	}
+#define COPY_VEC(name, bytes)                                                                      \
+	static IOP_FN(name)                                                                        \
+	{                                                                                          \
+		__builtin_memmove(SLOT(op->d), SLOT(op->a), bytes);                                \
+		NEXT;                                                                              \
+	}
+#define CONST(name, type)                                                                          \
+	static IOP_FN(name)                                                                        \
+	{                                                                                          \
+		*(type *)SLOT(op->d) = (type)op->imm;                                              \
+		NEXT;                                                                              \
+	}
+#define SELECT(name, type, wide)                                                                   \
+	static IOP_FN(name)                                                                        \
+	{                                                                                          \
+		type x = *(const type *)SLOT(op->b), y = *(const type *)SLOT(op->c);               \
+		*(wide *)SLOT(op->d) = *(const uint8_t *)SLOT(op->a) ? x : y;                      \
+		NEXT;                                                                              \
+	}
+
+COPY(iop_copy8, uint8_t)
+COPY(iop_copy16, uint16_t)
+COPY(iop_copy32, uint32_t)
+COPY(iop_copy64, uint64_t)
+COPY_VEC(iop_copy128, 16)
+COPY_VEC(iop_copy256, 32)
+CONST(iop_const8, uint8_t)
+CONST(iop_const16, uint16_t)
+CONST(iop_const32, uint32_t)
+CONST(iop_const64, uint64_t)
+SELECT(iop_select8, uint8_t, uint8_t)
+SELECT(iop_select16, uint16_t, uint16_t)
+SELECT(iop_select32, uint32_t, uint64_t)
+SELECT(iop_select64, uint64_t, uint64_t)
+
+static IOP_FN(iop_select128)
+{
+	const void *from = SLOT(*(const uint8_t *)SLOT(op->a) ? op->b : op->c);
+
+	__builtin_memmove(SLOT(op->d), from, 16);
+	NEXT;
+}
+
+static IOP_FN(iop_select256)
+{
+	const void *from = SLOT(*(const uint8_t *)SLOT(op->a) ? op->b : op->c);
+
+	__builtin_memmove(SLOT(op->d), from, 32);
+	NEXT;
+}
+
+iop_fn iop_find_copy(enum ir_type t)
+{
+	static const iop_fn fns[] = {
+		[IR_I8] = iop_copy8,	  [IR_I16] = iop_copy16,   [IR_I32] = iop_copy32,
+		[IR_I64] = iop_copy64, [IR_V128] = iop_copy128, [IR_V256] = iop_copy256,
+	};
+
+	return fns[t];
+}
+
+iop_fn iop_find_const(enum ir_type t)
+{
+	static const iop_fn fns[] = {
+		[IR_I8] = iop_const8,
+		[IR_I16] = iop_const16,
+		[IR_I32] = iop_const32,
+		[IR_I64] = iop_const64,
+	};
+
+	return fns[t];
+}
+
+iop_fn iop_find_select(enum ir_type t)
+{
+	static const iop_fn fns[] = {
+		[IR_I8] = iop_select8,	 [IR_I16] = iop_select16,   [IR_I32] = iop_select32,
+		[IR_I64] = iop_select64, [IR_V128] = iop_select128, [IR_V256] = iop_select256,
+	};
+
+	return fns[t];
+}
+
+IOP_FN(iop_pc)
+{
+	*(uint64_t *)SLOT(op->d) = cpu->rip + op->imm;
+	NEXT;
+}
+
+IOP_FN(iop_lea)
+{
+	*(uint64_t *)SLOT(op->d) = *(const uint64_t *)SLOT(op->a) +
+				   (*(const uint64_t *)SLOT(op->b) << op->aux) + op->imm;
+	NEXT;
+}
+
+/* ---- flags */
+IOP_FN(iop_set_flags_a)
+{
+	cpu->cc_a = *(const u64_any *)SLOT(op->a);
+	cpu->cc_kind = (uint32_t)op->aux;
+	NEXT;
+}
+
+IOP_FN(iop_set_flags_ab)
+{
+	uint64_t a = *(const u64_any *)SLOT(op->a), b = *(const u64_any *)SLOT(op->b);
+
+	cpu->cc_a = a;
+	cpu->cc_b = b;
+	cpu->cc_kind = (uint32_t)op->aux;
+	NEXT;
+}
+
+IOP_FN(iop_set_flags_ai)
+{
+	cpu->cc_a = *(const u64_any *)SLOT(op->a);
+	cpu->cc_b = op->imm;
+	cpu->cc_kind = (uint32_t)op->aux;
+	NEXT;
+}
+
+IOP_FN(iop_set_flags_abc)
+{
+	uint64_t a = *(const u64_any *)SLOT(op->a), b = *(const u64_any *)SLOT(op->b);
+
+	/* c is a carry: the lowering passes it as a byte or wider, 0 or 1 */
+	cpu->cc_c = *(const uint8_t *)SLOT(op->c);
+	cpu->cc_a = a;
+	cpu->cc_b = b;
+	cpu->cc_kind = (uint32_t)op->aux;
+	NEXT;
+}
+
+IOP_FN(iop_cond_state)
+{
+	*(uint8_t *)SLOT(op->d) = ir_cond_eval((enum ir_cond)op->imm, cpu->cc_kind, cpu->cc_a,
+					       cpu->cc_b, cpu->cc_c);
+	NEXT;
+}
+
+IOP_FN(iop_cond_tuple)
+{
+	*(uint8_t *)SLOT(op->d) =
+		ir_cond_eval((enum ir_cond)op->imm, (uint32_t)op->aux,
+			     *(const u64_any *)SLOT(op->a), *(const u64_any *)SLOT(op->b),
+			     *(const uint8_t *)SLOT(op->c));
+	NEXT;
+}
+
+IOP_FN(iop_pack_state)
+{
+	*(uint64_t *)SLOT(op->d) = ir_flags_eval(cpu->cc_kind, cpu->cc_a, cpu->cc_b, cpu->cc_c);
+	NEXT;
+}
+
+IOP_FN(iop_pack_tuple)
+{
+	*(uint64_t *)SLOT(op->d) =
+		ir_flags_eval((uint32_t)op->aux, *(const u64_any *)SLOT(op->a),
+			      *(const u64_any *)SLOT(op->b), *(const uint8_t *)SLOT(op->c));
+	NEXT;
+}
+
+/* ---- vectors and helpers */
+IOP_FN(iop_vop)
+{
+	const struct vop_info *v = &vop_table[op->imm & 0xffff];
+
+	v->fn(SLOT(op->d), SLOT(op->a), SLOT(op->b), SLOT(op->c), op->imm >> 16 & 0xff);
+	NEXT;
+}
+
+typedef uint64_t (*helper_fn)(void *cpu, uint64_t a, uint64_t b, uint64_t c);
+
+static inline uint64_t call_arg(struct x86_cpu *cpu, const struct icall_arg *a)
+{
+	uint64_t v = (*(const u64_any *)SLOT(a->slot) & a->mask) | a->k;
+
+	return UNLIKELY(a->pointer) ? (uint64_t)(uintptr_t)SLOT(a->slot) : v;
+}
+
+static inline uint64_t call(struct x86_cpu *cpu, const struct iop *op)
+{
+	const struct icall *c = op->call;
+	helper_fn fn = (helper_fn)(uintptr_t)op->imm;
+
+	return fn(cpu, call_arg(cpu, &c->arg[0]), call_arg(cpu, &c->arg[1]),
+		  call_arg(cpu, &c->arg[2]));
+}
+
+IOP_FN(iop_call)
+{
+	uint64_t r = call(cpu, op);
+
+	*(uint64_t *)SLOT(op->d) = r;
+	NEXT;
+}
+
+IOP_FN(iop_call_fault)
+{
+	uint64_t r = call(cpu, op);
+
+	if (UNLIKELY(cpu->exit_code))
+		return iop_abort(cpu, op);
+	*(uint64_t *)SLOT(op->d) = r;
+	NEXT;
+}
+
+/* ---- in and out */
+const struct iop *iop_enter(struct x86_cpu *cpu, const struct iblock *b)
+{
+	struct interp_hot *h = interp_hot(cpu);
+
+	if (UNLIKELY(cpu->request & ~cpu->request_ignored)) {
+		h->stop = INTERP_POLL;
+		return NULL;
+	}
+	if (UNLIKELY(cpu->budget < b->insns)) {
+		h->stop = INTERP_BUDGET;
+		return NULL;
+	}
+	cpu->budget -= b->insns;
+	cpu->block_insns = b->insns;
+	h->block = b;
+	cpu->code_lo = b->gpa;
+	cpu->code_hi = b->gpa + b->bytes;
+	GOTO(b->ops);
+}
+
+const struct iop *iop_abort(struct x86_cpu *cpu, const struct iop *op)
+{
+	struct interp_hot *h = interp_hot(cpu);
+
+	h->stop = INTERP_ABORT;
+	h->stop_op = op;
+	return NULL;
+}
+
+static inline void set_rip(struct x86_cpu *cpu, uint64_t rip)
+{
+	cpu->rip = cpu->mode & X86_MODE_CODE64 ? rip : (uint32_t)rip;
+}
+
+IOP_FN(iop_leave)
+{
+	struct ilink *l = op->link;
+	struct interp_hot *h = interp_hot(cpu);
+
+	set_rip(cpu, cpu->rip + (uint64_t)l->delta);
+	h->link = l;
+	if (LIKELY(l->target))
+		return iop_enter(cpu, l->target);
+	h->stop = INTERP_LOOKUP;
+	return NULL;
+}
+
+static inline const struct iop *jump(struct x86_cpu *cpu)
+{
+	struct interp_hot *h = interp_hot(cpu);
+	const struct interp_jump *j = &h->jump[interp_jump_index(cpu->rip)];
+
+	h->link = NULL;
+	if (LIKELY(j->rip == cpu->rip && j->mode == cpu->mode && j->gen == h->jump_gen))
+		return iop_enter(cpu, j->block);
+	h->stop = INTERP_LOOKUP;
+	return NULL;
+}
+
+IOP_FN(iop_exit_indirect)
+{
+	set_rip(cpu, *(const uint64_t *)SLOT(op->a));
+	return jump(cpu);
+}
+
+IOP_FN(iop_exit_state)
+{
+	struct interp_hot *h = interp_hot(cpu);
+
+	if (LIKELY(!cpu->pending_db && !cpu->activity && !cpu->request_ignored))
+		return jump(cpu);
+	h->link = NULL;
+	h->stop = INTERP_POLL;
+	return NULL;
+}
+
+IOP_FN(iop_if)
+{
+	if (*(const uint8_t *)SLOT(op->a))
+		return iop_leave(cpu, op);
+	NEXT;
+}
+
+IOP_FN(iop_if_state)
+{
+	if (ir_cond_eval((enum ir_cond)op->imm, cpu->cc_kind, cpu->cc_a, cpu->cc_b, cpu->cc_c))
+		return iop_leave(cpu, op);
+	NEXT;
+}

@@ -1,0 +1,175 @@
+/*
+ * The interpreter's form of a block: IR lowered to a list of small operations, each with a pointer
+ * to the function that carries it out. Operands are byte offsets from the CPU struct: guest state
+ * is used in place, and temporaries live in cpu->scratch.
+ *
+ * Calling convention: a function does its work and hands on to the next (NEXT). In optimized
+ * builds that is a tail call; otherwise it returns the next operation to a loop. NULL leaves.
+ */
+#ifndef ENGINE_INTERPRET_IOP_H
+#define ENGINE_INTERPRET_IOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ir/ir.h"
+#include "isa/x86/cpu.h"
+#include "isa/x86/mmu.h"
+
+struct iop;
+struct iblock;
+typedef const struct iop *(*iop_fn)(struct x86_cpu *cpu, const struct iop *op);
+
+/* A direct exit. Once its target is known the two blocks are linked; the target's list of incoming
+ * links lets them be parted when the target is dropped. */
+struct ilink {
+	struct iblock *target;
+	struct ilink *next, **prev; /* in target->incoming */
+	int64_t delta;		    /* new rip - block's rip */
+};
+
+/* Arguments of a helper call: value = (slot & mask) | k, or the slot's address for vectors. */
+struct icall_arg {
+	uint64_t mask, k;
+	uint32_t slot;
+	bool pointer;
+};
+struct icall {
+	struct icall_arg arg[3];
+	const struct ir_helper *helper;
+};
+
+struct iop {
+	iop_fn fn;
+	uint16_t d, a, b, c; /* slots; for memory ops c = mmu | X86_MEM_* << 2 */
+	uint64_t imm;
+	union {
+		struct ilink *link;
+		const struct icall *call;
+		uint64_t aux;
+	};
+};
+
+/* A block in the list of a page that holds some of its bytes. */
+struct iblock_ref {
+	struct iblock *block;
+	struct iblock_ref *next;
+};
+
+/* One lifted block of guest code. */
+struct iblock {
+	const struct iop *ops;
+	uint64_t gpa;  /* of its first byte */
+	uint64_t gpa2; /* page of its tail, when its only instruction crosses a page; or ~0 */
+	x86_mode_t mode;
+	uint32_t bytes;
+	uint16_t insns;
+	uint16_t op_count;
+	bool dead;		      /* dropped; its memory is reused at the next flush */
+	const uint8_t *op_guest;      /* per op: which guest instruction */
+	const uint16_t *guest_offset; /* per guest instruction, and one past the end */
+	struct iblock *hash_next;
+	struct iblock_ref in_page[2];
+	struct ilink *incoming;
+	struct ilink *link;
+	unsigned link_count;
+};
+
+#define IOP_FN(name) const struct iop *name(struct x86_cpu *cpu, const struct iop *op)
+#define SLOT(off)    ((void *)((uint8_t *)cpu + (off)))
+
+#if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(DOPPEL_NO_TAIL_CALLS)
+#define GOTO(next) return (next)->fn(cpu, (next))
+#else
+#define GOTO(next) return (next)
+#endif
+#define NEXT GOTO(op + 1)
+
+/* Why exec came back. */
+enum interp_stop {
+	INTERP_LOOKUP, /* cpu->rip is set: find the next block (and link it if .link is set) */
+	INTERP_POLL,   /* the same, and look at requests and mode first */
+	INTERP_BUDGET, /* the next block does not fit the budget */
+	INTERP_ABORT,  /* cpu->exit_code is set by the operation .stop_op of the current block */
+};
+
+/*
+ * Jump cache: rip and mode to block, without looking at page tables. Stale when gen is. Only modes
+ * in which the linear address is rip and nothing is due between instructions stand in it.
+ */
+enum { INTERP_JUMP_BITS = 12, INTERP_JUMP_SIZE = 1 << INTERP_JUMP_BITS };
+struct interp_jump {
+	uint64_t rip;
+	uint32_t mode;
+	uint32_t gen;
+	struct iblock *block;
+};
+
+/* The interpreter's per-CPU object (struct engine_cpu begins with it) as operations see it. */
+struct interp_hot {
+	enum interp_stop stop;
+	const struct iop *stop_op;
+	struct ilink *link;
+	const struct iblock *block; /* running */
+	uint32_t jump_gen;
+	struct interp_jump jump[INTERP_JUMP_SIZE];
+};
+
+static inline struct interp_hot *interp_hot(struct x86_cpu *cpu)
+{
+	return cpu->engine;
+}
+
+static inline unsigned interp_jump_index(uint64_t rip)
+{
+	return (unsigned)((rip ^ rip >> INTERP_JUMP_BITS) & (INTERP_JUMP_SIZE - 1));
+}
+
+/* Enter a block: account for its instructions, or leave if it does not fit. */
+const struct iop *iop_enter(struct x86_cpu *cpu, const struct iblock *b);
+/* Take the direct exit op->link. */
+IOP_FN(iop_leave);
+/* Abandon the block at op; cpu->exit_code says why. */
+const struct iop *iop_abort(struct x86_cpu *cpu, const struct iop *op);
+
+/* Finding the function for an operation (exec_int.c). */
+iop_fn iop_find_binary(enum ir_op op, enum ir_type t, bool immediate);
+iop_fn iop_find_binary_flags(enum ir_op op, enum ir_type t, bool immediate);
+iop_fn iop_find_compare(enum ir_op op, enum ir_type t, bool immediate);
+iop_fn iop_find_branch(enum ir_op op, enum ir_type t, bool immediate);
+iop_fn iop_find_unary(enum ir_op op, enum ir_type t);
+iop_fn iop_find_extend(bool is_signed, enum ir_type from, enum ir_type to);
+
+/* Memory (exec_mem.c). indexed: address is a + (b << aux) + imm, else a + imm. wide: zero-extend
+ * the value to 64 bits. */
+iop_fn iop_find_load(enum ir_type t, bool indexed, bool wide);
+iop_fn iop_find_store(enum ir_type t, bool indexed);
+iop_fn iop_find_store_imm(enum ir_type t); /* address a + imm, value aux */
+IOP_FN(iop_load_checked); /* aux: bytes; always the slow path (alignment checking is on) */
+IOP_FN(iop_store_checked);
+iop_fn iop_find_atomic(enum ir_op op); /* imm: enum ir_type */
+IOP_FN(iop_fence);
+
+/* Moves, constants, selects, flags, calls, exits (exec_misc.c). */
+iop_fn iop_find_copy(enum ir_type t);	/* a -> d */
+iop_fn iop_find_const(enum ir_type t);	/* imm -> d, exactly the type's bytes */
+iop_fn iop_find_select(enum ir_type t); /* a ? b : c */
+IOP_FN(iop_pc);
+IOP_FN(iop_lea);	 /* d = a + (b << aux) + imm */
+IOP_FN(iop_set_flags_a); /* aux = key */
+IOP_FN(iop_set_flags_ab);
+IOP_FN(iop_set_flags_ai);
+IOP_FN(iop_set_flags_abc);
+IOP_FN(iop_cond_state); /* imm = condition, from the guest's flags */
+IOP_FN(iop_cond_tuple); /* aux = key, imm = condition; a, b, c */
+IOP_FN(iop_pack_state);
+IOP_FN(iop_pack_tuple); /* aux = key */
+IOP_FN(iop_if_state);	/* leave if condition imm holds for the guest's flags */
+IOP_FN(iop_if);		/* leave if the byte a is nonzero */
+IOP_FN(iop_vop);	/* imm = vop id | imm8 << 16 */
+IOP_FN(iop_call);
+IOP_FN(iop_call_fault); /* and look at exit_code */
+IOP_FN(iop_exit_indirect);
+IOP_FN(iop_exit_state);
+
+#endif

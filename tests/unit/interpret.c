@@ -1,0 +1,162 @@
+/* The interpreter's own duties on a tiny flat machine: exact budgets, faults in the middle of a
+ * block, self-modifying code, and the flag and address fusions of its lowering. */
+#include "test.h"
+
+#include "engine/engine.h"
+#include "host/host.h"
+#include "isa/x86/cpuid.h"
+#include "isa/x86/decode.h"
+#include "isa/x86/fault.h"
+#include "isa/x86/mmu.h"
+
+enum { RAM_BYTES = 1 << 20, CODE = 0x1000 };
+
+struct box {
+	struct space space, ports;
+	uint8_t *ram;
+	struct x86_cpu *cpu;
+	struct x86_cpuid_model model;
+	struct x86_decoder *decoder;
+	struct engine_group *group;
+	struct engine_cpu *engine;
+	struct x86_platform platform;
+	uint32_t edx; /* at the start */
+};
+
+static uint64_t now(void *opaque, struct x86_cpu *cpu)
+{
+	return x86_insns_now(cpu);
+}
+
+/* A CPU in flat 32-bit protected mode at CODE, no interrupts. */
+static int setup(void **state)
+{
+	struct box *b = host_alloc(sizeof(*b));
+	struct engine_config cfg = {0};
+
+	b->ram = host_ram_map(RAM_BYTES);
+	space_init(&b->space, NULL, NULL, TRACE_MMIO);
+	space_init(&b->ports, NULL, NULL, TRACE_PIO);
+	space_map_ram(&b->space, 0, RAM_BYTES, b->ram, false);
+	b->cpu = host_alloc(align_up(sizeof(*b->cpu), 64));
+	x86_cpuid_model_parse(&b->model, "max", 1, NULL);
+	b->cpu->space = &b->space;
+	b->cpu->ports = &b->ports;
+	b->cpu->cpuid = &b->model;
+	b->platform.now_ns = now;
+	b->cpu->platform = &b->platform;
+	b->cpu->apic_page = ~0ull;
+	x86_cpu_reset(b->cpu);
+	b->cpu->cr0 |= X86_CR0_PE;
+	for (int s = 0; s < 6; s++)
+		b->cpu->seg[s] = (struct x86_seg){.sel = (uint16_t)(s == X86_CS ? 8 : 16),
+						  .attr = s == X86_CS ? 0xc09b : 0xc093,
+						  .limit = ~0u};
+	b->cpu->rip = CODE;
+	b->cpu->gpr[X86_RSP] = 0x8000;
+	x86_mode_update(b->cpu);
+	b->decoder = x86_decoder_create();
+	b->group = engine_group_create(1);
+	cfg.decoder = b->decoder;
+	assert_int_equal(
+		engine_find("interpret")->cpu_create(&b->engine, b->group, b->cpu, &cfg, NULL), 0);
+	engine_group_add(b->group, b->cpu);
+	*state = b;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct box *b = *state;
+
+	engine_find("interpret")->cpu_destroy(b->engine);
+	engine_group_destroy(b->group);
+	x86_decoder_destroy(b->decoder);
+	space_destroy(&b->space);
+	space_destroy(&b->ports);
+	host_ram_unmap(b->ram, RAM_BYTES);
+	host_free(b->cpu);
+	host_free(b);
+	return 0;
+}
+
+static enum engine_exit run(struct box *b, const char *code, size_t len, uint64_t insns)
+{
+	memcpy(b->ram + CODE, code, len);
+	return engine_find("interpret")->run(b->engine, insns);
+}
+
+#define RUN(b, code, insns) run(b, code, sizeof(code) - 1, insns)
+
+static void budget_is_exact(void **state)
+{
+	struct box *b = *state;
+
+	/* inc eax x 8 (40); jmp back */
+	assert_int_equal(RUN(b, "\x40\x40\x40\x40\x40\x40\x40\x40\xeb\xf6", 1000),
+			 ENGINE_EXIT_BUDGET);
+	assert_int_equal(b->cpu->insns, 1000);
+	assert_int_equal(b->cpu->gpr[X86_RAX], 1000 / 9 * 8 + 1000 % 9);
+	assert_int_equal(b->cpu->rip, CODE + 1000 % 9);
+}
+
+static void flags_fuse_with_results(void **state)
+{
+	struct box *b = *state;
+
+	/* mov eax,5; mov ecx,7; sub eax,ecx; sbb edx,edx; add ecx,eax; lea ebx,[eax+ecx*4+3];
+	 * cmp eax,-2; sete dl */
+	RUN(b,
+	    "\xb8\x05\0\0\0\xb9\x07\0\0\0\x29\xc8\x19\xd2\x01\xc1\x8d\x5c\x88\x03\x83\xf8\xfe\x0f"
+	    "\x94\xc2",
+	    8);
+	assert_int_equal((uint32_t)b->cpu->gpr[X86_RAX], 0xfffffffe);
+	assert_int_equal(b->cpu->gpr[X86_RCX], 5);
+	assert_int_equal((uint32_t)b->cpu->gpr[X86_RDX], 0xffffff01);
+	assert_int_equal((uint32_t)b->cpu->gpr[X86_RBX], (uint32_t)(-2 + 20 + 3));
+	assert_int_equal(x86_rflags_read(b->cpu) & X86_ARITH_FLAGS, X86_ZF | X86_PF);
+}
+
+static void memory_forms(void **state)
+{
+	struct box *b = *state;
+
+	/* mov ebx,0x2000; mov ecx,3; mov dword [ebx+ecx*8+4],0x11223344; movzx eax,byte [ebx+0x1d];
+	 * add [ebx+0x1c],ecx; xchg eax,ecx; movsx edx,word [ebx+0x1c]; push ecx; pop esi */
+	RUN(b,
+	    "\xbb\0\x20\0\0\xb9\x03\0\0\0\xc7\x44\xcb\x04\x44\x33\x22\x11\x0f\xb6\x43\x1d\x01\x4b"
+	    "\x1c\x91"
+	    "\x0f\xbf\x53\x1c\x51\x5e",
+	    9);
+	assert_int_equal(load_le32(b->ram + 0x201c), 0x11223347);
+	assert_int_equal(b->cpu->gpr[X86_RAX], 3);
+	assert_int_equal(b->cpu->gpr[X86_RCX], 0x33);
+	assert_int_equal(b->cpu->gpr[X86_RDX], 0x3347);
+	assert_int_equal(b->cpu->gpr[X86_RSI], 0x33);
+	assert_int_equal(b->cpu->gpr[X86_RSP], 0x8000);
+}
+
+static void code_that_changes_itself(void **state)
+{
+	struct box *b = *state;
+
+	/* mov byte [CODE+8],0x42 (inc edx); inc eax at +7, +8; jmp $-2 */
+	b->edx = (uint32_t)b->cpu->gpr[X86_RDX];
+	RUN(b, "\xc6\x05\x08\x10\0\0\x42\x40\x40\xeb\xfe", 3);
+	assert_int_equal(b->cpu->gpr[X86_RAX], 1);
+	assert_int_equal((uint32_t)b->cpu->gpr[X86_RDX], b->edx + 1);
+	assert_int_equal(b->cpu->rip, CODE + 9);
+	assert_true(b->cpu->counter[COUNTER_SELF_MODIFY] >= 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(budget_is_exact, setup, teardown),
+		cmocka_unit_test_setup_teardown(flags_fuse_with_results, setup, teardown),
+		cmocka_unit_test_setup_teardown(memory_forms, setup, teardown),
+		cmocka_unit_test_setup_teardown(code_that_changes_itself, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
