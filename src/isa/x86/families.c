@@ -13,6 +13,9 @@ const struct x86_row *const x86_families[] = {
 	x86_rows_sse4,
 	x86_rows_crypto,
 	x86_rows_xsave,
+	x86_rows_segment,
+	x86_rows_system,
+	x86_rows_io,
 	NULL,
 };
 
@@ -21,5 +24,8 @@ const struct ir_helper *const x86_helper_families[] = {
 	x86_helpers_vec,
 	x86_helpers_sse,
 	x86_helpers_xsave,
+	x86_helpers_segment,
+	x86_helpers_system,
+	x86_helpers_io,
 	NULL,
 };

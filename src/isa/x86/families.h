@@ -32,6 +32,9 @@ extern const struct x86_row x86_rows_xsave[];
 extern const struct ir_helper x86_helpers_sse[];
 extern const struct ir_helper x86_helpers_vec[];
 extern const struct ir_helper x86_helpers_xsave[];
+extern const struct ir_helper x86_helpers_segment[];
+extern const struct ir_helper x86_helpers_system[];
+extern const struct ir_helper x86_helpers_io[];
 
 /* All tables of helpers, NULL-terminated: for the IR parser. */
 extern const struct ir_helper *const x86_helper_families[];
