@@ -18,7 +18,7 @@ static inline const struct ir_insn *def(const struct ir_block *b, ir_ref r)
 	return &b->insn[r];
 }
 
-/* The bits of r that may be set, as far as one look tells. */
+/* The bits of r that may be set, as far as a short look tells. */
 static uint64_t possible_bits(const struct ir_block *b, ir_ref r)
 {
 	const struct ir_insn *d = def(b, r);
@@ -26,7 +26,7 @@ static uint64_t possible_bits(const struct ir_block *b, ir_ref r)
 
 	switch (d->op) {
 	case IR_ZEXT:
-		return bits_mask(ir_type_bits(ir_type_of(b, d->arg[0])));
+		return possible_bits(b, d->arg[0]);
 	case IR_CONST:
 		return (uint64_t)d->imm;
 	case IR_COND:
