@@ -162,7 +162,7 @@ const struct x86_row x86_rows_move[] = {
 	X86("9E", "", X86_FEAT_LAHF, 0, LAHF_FLAGS, 0, lift_sahf, "sahf", X86_ONLY64),
 
 	X86("90", "", X86_FEAT_BASE, 0, 0, 0, lift_nop, "nop"),
-	X86("0F 0D /r", "Ev", X86_FEAT_BASE, 0, 0, 0, lift_nop, "prefetchw", X86_RESERVED_NOP),
+	X86("0F 0D /r", "Eb", X86_FEAT_BASE, 0, 0, 0, lift_nop, "prefetchw", X86_RESERVED_NOP),
 	X86("0F 18 /0 mem", "Mb", X86_FEAT_BASE, 0, 0, 0, lift_nop, "prefetchnta"),
 	X86("0F 18 /1 mem", "Mb", X86_FEAT_BASE, 0, 0, 0, lift_nop, "prefetcht0"),
 	X86("0F 18 /2 mem", "Mb", X86_FEAT_BASE, 0, 0, 0, lift_nop, "prefetcht1"),

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "ir/flags.h"
 #include "isa/x86/decode.h"
 
@@ -64,11 +65,14 @@ static const char *size_word(unsigned bytes)
 	return "";
 }
 
-static void add_signed(struct out *o, int64_t v, bool first)
+static uint64_t mask_bytes(uint64_t v, unsigned bytes)
 {
-	if (first)
-		add(o, "0x%" PRIx64, (uint64_t)v);
-	else if (v < 0)
+	return bytes == 0 || bytes >= 8 ? v : v & bits_mask(bytes * 8);
+}
+
+static void add_disp(struct out *o, int64_t v)
+{
+	if (v < 0)
 		add(o, "-0x%" PRIx64, 0 - (uint64_t)v);
 	else
 		add(o, "+0x%" PRIx64, (uint64_t)v);
@@ -95,8 +99,10 @@ static void add_memory(struct out *o, const struct x86_insn *i, const struct x86
 			add(o, "*%u", 1u << i->scale);
 		first = false;
 	}
-	if (first || i->disp)
-		add_signed(o, i->disp, first);
+	if (first)
+		add(o, "0x%" PRIx64, mask_bytes((uint64_t)i->disp, i->addrsize));
+	else if (i->disp)
+		add_disp(o, i->disp);
 	add(o, "]");
 }
 
@@ -107,11 +113,6 @@ static void add_string(struct out *o, const struct x86_insn *i, const struct x86
 	add(o, "%s%s:[", size_word(op->bytes), segs[seg]);
 	add_gpr(o, op->reg, i->addrsize);
 	add(o, "]");
-}
-
-static uint64_t mask_bytes(uint64_t v, unsigned bytes)
-{
-	return bytes == 0 || bytes >= 8 ? v : v & ((1ull << (bytes * 8)) - 1);
 }
 
 static void add_operand(struct out *o, const struct x86_insn *i, const struct x86_opnd *op,
