@@ -49,6 +49,12 @@ static const char *known_difference(const cs_insn *c, const struct x86_insn *i, 
 		return "Capstone reads a 32-bit immediate of RET with REX.W";
 	if (strncmp(c->mnemonic, "xacquire", 8) == 0 || strncmp(c->mnemonic, "xrelease", 8) == 0)
 		return "hardware lock elision";
+	if (strcmp(i->row->text, "ud0") == 0 || strcmp(i->row->text, "ud1") == 0)
+		return "Capstone gives them no modrm byte";
+	if (code64 && i->addrsize == 4 && i->rex && (i->row->attr & X86_FORCE64))
+		return "Capstone takes 67 before REX for 66";
+	if (i->opsize_prefix && (i->rep || i->repne) && (i->row->attr & X86_FORCE64))
+		return "Capstone ignores 66 on near branches with F2 or F3";
 	return NULL;
 }
 

@@ -3,6 +3,7 @@
 #include "isa/x86/families.h"
 
 #include "isa/x86/lift_helpers.h"
+#include "isa/x86/string.h"
 
 const struct x86_row *const x86_families[] = {
 	x86_rows_move,
@@ -16,6 +17,16 @@ const struct x86_row *const x86_families[] = {
 	x86_rows_segment,
 	x86_rows_system,
 	x86_rows_io,
+	x86_rows_shift,
+	x86_rows_muldiv,
+	x86_rows_bit,
+	x86_rows_string,
+	x86_rows_bcd,
+	x86_rows_atomic,
+	x86_rows_control,
+	x86_rows_stack,
+	x86_rows_flagops,
+	x86_rows_misc,
 	NULL,
 };
 
@@ -27,5 +38,13 @@ const struct ir_helper *const x86_helper_families[] = {
 	x86_helpers_segment,
 	x86_helpers_system,
 	x86_helpers_io,
+	x86_helpers_shift,
+	x86_helpers_muldiv,
+	x86_helpers_string,
+	x86_helpers_bcd,
+	x86_helpers_atomic,
+	x86_helpers_stack,
+	x86_helpers_flagops,
+	x86_helpers_misc,
 	NULL,
 };

@@ -35,6 +35,13 @@ extern const struct ir_helper x86_helpers_xsave[];
 extern const struct ir_helper x86_helpers_segment[];
 extern const struct ir_helper x86_helpers_system[];
 extern const struct ir_helper x86_helpers_io[];
+extern const struct ir_helper x86_helpers_shift[];
+extern const struct ir_helper x86_helpers_muldiv[];
+extern const struct ir_helper x86_helpers_bcd[];
+extern const struct ir_helper x86_helpers_atomic[];
+extern const struct ir_helper x86_helpers_stack[];
+extern const struct ir_helper x86_helpers_flagops[];
+extern const struct ir_helper x86_helpers_misc[];
 
 /* All tables of helpers, NULL-terminated: for the IR parser. */
 extern const struct ir_helper *const x86_helper_families[];
