@@ -35,6 +35,7 @@ struct i8042 {
 	uint8_t port92;
 	uint8_t ram[32];
 	struct i8042_peer kbd, mouse;
+	uint8_t release; /* translation: F0h seen, the next code is a release */
 	/* wiring */
 	struct irq_line irq_kbd, irq_mouse;
 	const struct i8042_ops *ops;
@@ -42,11 +43,10 @@ struct i8042 {
 	const struct trace *trace;
 };
 
-extern const struct io_ops
-	i8042_io_ops; /* opaque: struct i8042; 5 ports from 60h: data +0, command +4 */
-extern const struct io_ops i8042_data_io_ops;	 /* port 60h alone */
-extern const struct io_ops i8042_command_io_ops; /* port 64h alone */
-extern const struct io_ops i8042_port92_io_ops;	 /* port 92h */
+/* opaque: struct i8042; one port each */
+extern const struct io_ops i8042_data_io_ops;	 /* 60h */
+extern const struct io_ops i8042_command_io_ops; /* 64h */
+extern const struct io_ops i8042_port92_io_ops;	 /* 92h */
 extern const struct device_desc i8042_desc;
 
 void i8042_init(struct i8042 *k, struct irq_line irq_kbd, struct irq_line irq_mouse,

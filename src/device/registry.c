@@ -1,19 +1,31 @@
 /* Every device model, in the order of their names. */
 #include "device/device.h"
+#include "device/acpi_pm.h"
+#include "device/debug_port.h"
 #include "device/i8254.h"
 #include "device/i8259.h"
 #include "device/ioapic.h"
+#include "device/kvmclock.h"
 #include "device/lapic.h"
 #include "device/mc146818.h"
+#include "device/pci/pci.h"
+#include "device/reset_port.h"
 #include "device/uart16550.h"
 
 /* clang-format off */
 const struct device_desc *const device_registry[] = {
+	&acpi_pm_desc,
+	&debug_console_desc,
+	&debug_exit_desc,
 	&i8254_desc,
 	&i8259_desc,
 	&ioapic_desc,
+	&kvmclock_desc,
 	&lapic_desc,
 	&mc146818_desc,
+	&pci_function_desc,
+	&pci_host_desc,
+	&reset_port_desc,
 	&uart_desc,
 	NULL,
 };

@@ -55,7 +55,7 @@ struct pci_function {
 	uint8_t config[PCI_CONFIG_BYTES];
 	uint8_t intx; /* interrupt pin level wanted */
 	/* fixed at creation */
-	uint8_t power_on[PCI_CONFIG_BYTES]; /* config after reset: pci_function_seal */
+	uint8_t power_on[PCI_CONFIG_BYTES]; /* config after reset: as it was at pci_bus_add */
 	uint8_t writable[PCI_CONFIG_BYTES]; /* 1 bits can be written */
 	uint8_t clear[PCI_CONFIG_BYTES];    /* 1 bits are cleared by writing 1 */
 	uint64_t bar_bytes[PCI_BARS];	    /* size, a power of two; 0 = none (or upper half) */
