@@ -224,7 +224,8 @@ static ir_ref fold(struct ir_block *b, const struct ir_insn *n)
 	return ir_zext(b, IR_I64, ir_bin_imm(b, IR_AND, f.arg[0], ALL));
 }
 
-static void rebuild(struct ir_block *b, uint32_t first)
+/* Its own frame: the copy is large. */
+__attribute__((noinline)) static void rebuild(struct ir_block *b, uint32_t first)
 {
 	struct ir_insn old[IR_BLOCK_MAX];
 	ir_ref moved[IR_BLOCK_MAX];
