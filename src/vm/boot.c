@@ -8,12 +8,14 @@ static struct boot_blob blob(const struct file_image *f, const char *name)
 	return (struct boot_blob){f->bytes, f->len, name};
 }
 
-/* What was asked of the CPUs before the reset must not reach the new system. STOP stays: it makes
- * runners park, and RESET has been served. */
+/* What was asked of the CPUs before the reset must not reach the new system; what is the engine's
+ * and the vm's own stays. */
 static void drop_requests(struct doppel_vm *vm)
 {
 	for (unsigned i = 0; i < vm->cfg.cpus; i++)
-		atomic_fetch_and(&vm->x86[i].request, (uint32_t)(X86_REQ_STOP | X86_REQ_SYNC));
+		atomic_fetch_and(&vm->x86[i].request,
+				 ~(uint32_t)(X86_REQ_INTR | X86_REQ_NMI | X86_REQ_INIT |
+					     X86_REQ_SIPI | X86_REQ_RESET));
 }
 
 /* The loader writes memory past the engine's back: drop cached code and translations. */

@@ -56,7 +56,7 @@ void vm_finish(struct doppel_vm *vm, enum doppel_end end, uint32_t code, const c
 	pthread_mutex_unlock(&vm->control);
 }
 
-bool vm_gate(struct doppel_vm *vm)
+bool vm_gate(struct doppel_vm *vm, bool serves)
 {
 	bool go_on;
 
@@ -66,7 +66,8 @@ bool vm_gate(struct doppel_vm *vm)
 	vm->parked++;
 	pthread_cond_broadcast(&vm->changed);
 	host_event_signal(&vm->event);
-	while (vm->action != VM_ACTION_END && vm_held(vm))
+	while (vm->action != VM_ACTION_END && vm_held(vm) &&
+	       !(serves && vm->action == VM_ACTION_RESET))
 		pthread_cond_wait(&vm->changed, &vm->control);
 	vm->parked--;
 	go_on = vm->action != VM_ACTION_END;
@@ -186,7 +187,8 @@ int doppel_reset(struct doppel_vm *vm)
 	if (running(vm)) {
 		vm->action = VM_ACTION_RESET;
 		update_hold(vm);
-		while (running(vm) && vm->action == VM_ACTION_RESET)
+		while (running(vm) &&
+		       (vm->action == VM_ACTION_RESET || (vm->paused && vm->parked < vm->runners)))
 			pthread_cond_wait(&vm->changed, &vm->control);
 	}
 	r = running(vm) ? 0 : -ESRCH;

@@ -31,7 +31,7 @@ static uint64_t now_ns(void *opaque)
 	uint64_t t = vm->round_ns;
 
 	if (vm->running)
-		t = vm->running->at_ns + (vm->running->x86->insns - vm->run_insns);
+		t = vm->running->at_ns + (x86_insns_now(vm->running->x86) - vm->run_insns);
 	if (t < vm->seen_ns)
 		return vm->seen_ns;
 	vm->seen_ns = t;
@@ -131,9 +131,13 @@ void vm_counted_thread(void *opaque)
 {
 	struct doppel_vm *vm = opaque;
 
-	while (vm_serve(vm, true) && vm_gate(vm)) {
+	while (vm_serve(vm, true)) {
 		bool input_waits;
 
+		if (vm_held(vm)) {
+			vm_gate(vm, true);
+			continue;
+		}
 		host_mutex_lock(&vm->lock);
 		timerq_run(&vm->timers, now_ns(vm));
 		input_waits = vm_feed_console(vm);

@@ -78,7 +78,7 @@ void vm_real_cpu_thread(void *vm_cpu)
 {
 	struct vm_cpu *c = vm_cpu;
 
-	while (vm_gate(c->vm)) {
+	while (vm_gate(c->vm, false)) {
 		switch (cpu_run(c)) {
 		case ENGINE_EXIT_HALT:
 			cpu_sleep(c);

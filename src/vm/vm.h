@@ -126,8 +126,9 @@ int vm_boot(struct doppel_vm *vm, struct error *err);
 void vm_act(struct doppel_vm *vm, enum vm_action a);
 /* End the machine; the first caller's reason stands. text may be NULL. */
 void vm_finish(struct doppel_vm *vm, enum doppel_end end, uint32_t code, const char *text);
-/* A runner passes here between two runs: parks while held. False: the machine ends. */
-bool vm_gate(struct doppel_vm *vm);
+/* A runner passes here between two runs: parks while held. A runner that serves actions itself is
+ * let out for a reset. False: the machine ends. */
+bool vm_gate(struct doppel_vm *vm, bool serves);
 /* The event thread (or the counted runner): carry out a pending action, all runners stopped but
  * the caller if it is one. False: the machine ends. */
 bool vm_serve(struct doppel_vm *vm, bool is_runner);

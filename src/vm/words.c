@@ -192,12 +192,15 @@ static const char *name_dump(unsigned i, const char **text)
 
 static const char *name_cpu(unsigned i, const char **text)
 {
-	return NULL;
+	*text = "";
+	return x86_cpuid_model_name(i);
 }
 
+/* The first row is the base, which has no name of its own. */
 static const char *name_feature(unsigned i, const char **text)
 {
-	return NULL;
+	*text = "";
+	return i + 1 < X86_FEAT_COUNT ? x86_feat_rows[i + 1].name : NULL;
 }
 
 static const struct {

@@ -232,6 +232,11 @@ static const char *model_name(unsigned k)
 	return models[k]->name;
 }
 
+const char *x86_cpuid_model_name(unsigned k)
+{
+	return k < ARRAY_LEN(models) ? model_name(k) : NULL;
+}
+
 /* Index of w among names first..count-1, or -1 with the nearest one's index in *nearest. */
 static int word_find(struct word w, const char *(*name)(unsigned), unsigned first, unsigned count,
 		     unsigned *nearest)

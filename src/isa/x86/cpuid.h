@@ -59,6 +59,9 @@ static inline bool x86_has(const struct x86_cpuid_model *m, enum x86_feat f)
 int x86_cpuid_model_parse(struct x86_cpuid_model *m, const char *spec, unsigned cpus,
 			  struct error *err);
 
+/* Names of the models, most capable first; NULL past the last. */
+const char *x86_cpuid_model_name(unsigned k);
+
 /* The CPUID instruction: reads EAX, ECX; writes EAX..EDX. */
 void x86_cpuid(struct x86_cpu *cpu);
 

@@ -1,0 +1,180 @@
+/* Configuration: every mistake is found before anything is built, and its message names it. */
+#include "test.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "doppel/doppel.h"
+
+static char image[] = "/tmp/doppel-test-XXXXXX";
+
+static int setup(void **state)
+{
+	int fd = mkstemp(image);
+
+	if (fd < 0 || write(fd, "j", 1) != 1)
+		return -1;
+	return close(fd);
+}
+
+static int teardown(void **state)
+{
+	return unlink(image);
+}
+
+static void expect(const struct doppel_config *cfg, int code, const char *words)
+{
+	struct doppel_vm *vm = (struct doppel_vm *)&vm;
+	struct doppel_error err = {{0}};
+	int r = doppel_create(&vm, cfg, &err);
+
+	assert_int_equal(r, code);
+	if (r == 0) {
+		doppel_destroy(vm);
+		return;
+	}
+	assert_null(vm);
+	if (!strstr(err.text, words))
+		fail_msg("\"%s\" does not say \"%s\"", err.text, words);
+	assert_int_equal(doppel_create(&vm, cfg, NULL), code); /* nobody has to listen */
+}
+
+static struct doppel_config good(void)
+{
+	struct doppel_config cfg;
+
+	doppel_config_default(&cfg);
+	cfg.kernel = image;
+	cfg.memory_bytes = 1 << 20;
+	return cfg;
+}
+
+#define EXPECT(member, value, code, words)                                                         \
+	do {                                                                                       \
+		struct doppel_config cfg = good();                                                 \
+		cfg.member = value;                                                                \
+		expect(&cfg, code, words);                                                         \
+	} while (0)
+
+static void numbers(void **state)
+{
+	EXPECT(cpus, 0, 0, "");
+	EXPECT(cpus, 64, 0, "");
+	EXPECT(cpus, 65, -EINVAL, "1 to 64");
+	EXPECT(memory_bytes, 0, 0, "");
+	EXPECT(memory_bytes, 4096, -EINVAL, "too few");
+	EXPECT(memory_bytes, (1 << 20) + 1, -EINVAL, "4 KiB");
+	EXPECT(memory_bytes, 1ull << 50, -ENOMEM, "this host has");
+	EXPECT(clock, (enum doppel_clock)7, -EINVAL, "clock");
+}
+
+static void words(void **state)
+{
+	EXPECT(engine, "interpret", 0, "");
+	EXPECT(engine, NULL, 0, "");
+	EXPECT(engine, "interprte", -EINVAL, "did you mean \"interpret\"");
+	EXPECT(engine, "", -EINVAL, "engine");
+	EXPECT(machine, "cp", -EINVAL, "did you mean \"pc\"");
+	EXPECT(trace, "uart,irq", 0, "");
+	EXPECT(trace, "all", 0, "");
+	EXPECT(trace, "uart,irk", -EINVAL, "did you mean \"irq\"");
+	EXPECT(trace, "completely-different", -EINVAL, "there is no \"completely-different\"");
+	EXPECT(dump, "guest,ir", 0, "");
+	EXPECT(dump, "gest", -EINVAL, "did you mean \"guest\"");
+	EXPECT(disable_passes, "all", 0, "");
+	EXPECT(disable_passes, "no-such-pass", -EINVAL, "no-such-pass");
+	EXPECT(cpu, "x86-64-v2,-aes", 0, "");
+	EXPECT(cpu, "x86-64-v9", -EINVAL, "x86-64-v2");
+	EXPECT(cpu, "max,+aess", -EINVAL, "aes");
+}
+
+static void files(void **state)
+{
+	char empty[] = "/tmp/doppel-test-XXXXXX", big[] = "/tmp/doppel-test-XXXXXX";
+	int fd = mkstemp(empty), fd2 = mkstemp(big);
+
+	assert_int_equal(ftruncate(fd2, (1 << 20) + 1), 0);
+	close(fd);
+	close(fd2);
+	EXPECT(kernel, NULL, -EINVAL, "kernel");
+	EXPECT(kernel, "/nonexistent/bzImage", -ENOENT,
+	       "kernel /nonexistent/bzImage: no such file");
+	EXPECT(kernel, "/tmp", -EISDIR, "is a directory");
+	EXPECT(kernel, "/dev/null", -EINVAL, "not a regular file");
+	EXPECT(kernel, empty, -ENODATA, "empty");
+	EXPECT(kernel, big, -EFBIG, "do not fit");
+	EXPECT(initrd, image, 0, "");
+	EXPECT(initrd, "/nonexistent/initrd", -ENOENT, "initrd /nonexistent/initrd");
+	EXPECT(initrd, empty, -ENODATA, "initrd");
+	if (geteuid() != 0) {
+		chmod(empty, 0);
+		EXPECT(kernel, empty, -EACCES, "ermission");
+	}
+	unlink(empty);
+	unlink(big);
+}
+
+static void names(void **state)
+{
+	static const char *const kinds[] = {"machine", "engine", "cpu", "feature",
+					    "trace",   "pass",	 "dump"};
+	const char *text;
+
+	for (unsigned k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+		unsigned n = 0;
+
+		while (doppel_name(kinds[k], n, &text)) {
+			/* every name is its own nearest */
+			assert_string_equal(
+				doppel_nearest(kinds[k], doppel_name(kinds[k], n, NULL)),
+				doppel_name(kinds[k], n, NULL));
+			assert_non_null(text);
+			n++;
+		}
+		assert_true(n > 0);
+		assert_null(doppel_name(kinds[k], n + 1, NULL));
+	}
+	assert_null(doppel_name("nonsense", 0, NULL));
+	assert_null(doppel_nearest("trace", "completely-different"));
+}
+
+static void distances(void **state)
+{
+	assert_int_equal(doppel_distance("", ""), 0);
+	assert_int_equal(doppel_distance("abc", "abc"), 0);
+	assert_int_equal(doppel_distance("abc", ""), 3);
+	assert_int_equal(doppel_distance("abc", "abd"), 1);
+	assert_int_equal(doppel_distance("abc", "bac"), 1);
+	assert_int_equal(doppel_distance("kernel", "kernle"), 1);
+	assert_int_equal(doppel_distance("kitten", "sitting"), 3);
+	char many[200];
+	memset(many, 'a', sizeof(many));
+	many[199] = 0;
+	assert_true(doppel_distance(many, "a") >= 64);
+}
+
+static void engines(void **state)
+{
+	struct doppel_engine_info e;
+	unsigned n = 0, chosen = 0;
+
+	for (; doppel_engine_info(n, &e); n++) {
+		assert_true(e.name[0] && e.why[0]);
+		chosen += e.chosen_by_auto;
+	}
+	assert_true(n > 0);
+	assert_int_equal(chosen, 1);
+	assert_false(doppel_engine_info(n + 5, &e));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(numbers), cmocka_unit_test(words),	cmocka_unit_test(files),
+		cmocka_unit_test(names),   cmocka_unit_test(distances), cmocka_unit_test(engines),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
