@@ -1,0 +1,66 @@
+# bash completion for doppel. Names come from the command itself, so they are never out of date.
+
+_doppel_names() {
+	doppel __complete "$1" 2>/dev/null
+}
+
+# Complete the last word of a comma-separated list; $1: candidates, $2: the whole word.
+_doppel_list() {
+	local head= last=$2
+	if [[ $2 == *,* ]]; then
+		head=${2%,*},
+		last=${2##*,}
+	fi
+	COMPREPLY=($(compgen -P "$head" -W "$1" -- "$last"))
+	compopt -o nospace
+}
+
+_doppel() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd=${COMP_WORDS[1]}
+
+	if ((COMP_CWORD == 1)); then
+		COMPREPLY=($(compgen -W "$(_doppel_names command) --help --version" -- "$cur"))
+		return
+	fi
+	case $cmd:$prev in
+	run:--kernel | run:--initrd | run:--config)
+		compopt -o filenames
+		COMPREPLY=($(compgen -f -- "$cur"))
+		return ;;
+	run:--engine | run:--machine)
+		COMPREPLY=($(compgen -W "$(_doppel_names "${prev#--}")" -- "$cur"))
+		return ;;
+	run:--trace | run:--dump)
+		_doppel_list "$(_doppel_names "${prev#--}")" "$cur"
+		return ;;
+	run:--no-pass)
+		_doppel_list "$(_doppel_names pass) all" "$cur"
+		return ;;
+	run:--cpu)
+		if [[ $cur == *,* ]]; then
+			local f
+			_doppel_list "$(for f in $(_doppel_names feature); do echo "+$f -$f"; done)" "$cur"
+		else
+			COMPREPLY=($(compgen -W "$(_doppel_names cpu)" -- "$cur"))
+		fi
+		return ;;
+	run:--serial)
+		COMPREPLY=($(compgen -W "stdio none file=" -- "$cur"))
+		return ;;
+	run:--clock)
+		COMPREPLY=($(compgen -W "real counted" -- "$cur"))
+		return ;;
+	run:--append | run:--cpus | run:--memory | explain:--set)
+		return ;;
+	explain:--mode)
+		COMPREPLY=($(compgen -W "16 32 64" -- "$cur"))
+		return ;;
+	esac
+	case $cmd in
+	run) COMPREPLY=($(compgen -W "$(_doppel_names option)" -- "$cur")) ;;
+	explain) COMPREPLY=($(compgen -W "--mode --set --help" -- "$cur")) ;;
+	help) COMPREPLY=($(compgen -W "$(_doppel_names command)" -- "$cur")) ;;
+	esac
+}
+
+complete -F _doppel doppel

@@ -1,0 +1,303 @@
+/* doppel run: boot a machine and be its console until it ends. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/console.h"
+#include "cli/options.h"
+#include "cli/terminal.h"
+
+/* What a serial console shell needs from the default guest's kernel. */
+#define DEFAULT_APPEND "console=ttyS0 quiet"
+
+struct run {
+	struct run_options o;
+	struct console console;
+	struct doppel_vm *vm;
+	int wake_fd;
+	struct doppel_result result;
+};
+
+void cli_run_help(FILE *out)
+{
+	fprintf(out, "usage: doppel run [OPTION]...\n\n"
+		     "Boots a machine. Its first serial port is this terminal; Ctrl-A x quits,\n"
+		     "Ctrl-A h lists the keys.\n\noptions:\n");
+	run_options_help(out);
+	fprintf(out, "\nexit status:\n"
+		     "  0  the guest powered off\n"
+		     "  2  the command line is wrong\n"
+		     "  4  what it asks for cannot be had: files, configuration, host\n"
+		     "  6  the guest crashed\n"
+		     "  8  stopped by Ctrl-A x or a signal\n"
+		     "  odd: the guest wrote CODE to the debug-exit port: CODE * 2 + 1\n");
+}
+
+static void on_console(void *opaque, const uint8_t *bytes, size_t len)
+{
+	console_output(&((struct run *)opaque)->console, bytes, len);
+}
+
+static void on_debug(void *opaque, const uint8_t *bytes, size_t len)
+{
+	fwrite(bytes, 1, len, stderr);
+}
+
+/* Images and arguments not given are those of the default guest. */
+static int find_guest(struct run_options *o)
+{
+	char *kernel, *initrd;
+
+	if (o->kernel)
+		return 0;
+	if (!guest_find(&kernel, &initrd))
+		return cli_fail(CLI_EXIT_CONFIG,
+				"no --kernel was given and the default guest is not there: run "
+				"\"make guest\" to build it, or set DOPPEL_GUEST_DIR to a "
+				"directory with vmlinuz and initrd.img");
+	o->kernel = kernel;
+	if (o->initrd)
+		free(initrd);
+	else
+		o->initrd = initrd;
+	if (!o->append)
+		o->append = strdup(DEFAULT_APPEND);
+	return 0;
+}
+
+static int check_numbers(const struct run_options *o)
+{
+	if (o->memory_given && o->memory_bytes == 0)
+		return cli_fail(CLI_EXIT_CONFIG, "memory: 0 is too little to boot anything");
+	if (o->cpus_given && o->cpus == 0)
+		return cli_fail(CLI_EXIT_CONFIG, "cpus: 0 is out of range: 1 to 64");
+	return 0;
+}
+
+static int open_serial(struct run *r)
+{
+	r->console.out_fd = -1;
+	if (r->o.serial == SERIAL_STDIO)
+		r->console.out_fd = STDOUT_FILENO;
+	if (r->o.serial != SERIAL_FILE)
+		return 0;
+	r->console.out_fd = open(r->o.serial_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (r->console.out_fd < 0)
+		return cli_fail(CLI_EXIT_CONFIG, "serial %s: %s", r->o.serial_path,
+				strerror(errno));
+	return 0;
+}
+
+static int create(struct run *r)
+{
+	struct doppel_config cfg;
+	struct doppel_error err;
+	const struct run_options *o = &r->o;
+
+	doppel_config_default(&cfg);
+	cfg.machine = o->machine;
+	cfg.engine = o->engine;
+	cfg.cpu = o->cpu;
+	cfg.cpus = o->cpus;
+	cfg.memory_bytes = o->memory_bytes;
+	cfg.clock = o->clock;
+	cfg.kernel = o->kernel;
+	cfg.initrd = o->initrd;
+	cfg.append = o->append;
+	cfg.trace = o->trace;
+	cfg.dump = o->dump;
+	cfg.disable_passes = o->no_pass;
+	cfg.console_output = on_console;
+	cfg.debug_output = on_debug;
+	cfg.opaque = r;
+	if (doppel_create(&r->vm, &cfg, &err) < 0)
+		return cli_fail(CLI_EXIT_CONFIG, "%s", err.text);
+	r->console.vm = r->vm;
+	return 0;
+}
+
+/* Never silent about the engine: running under another one costs another price. */
+static void say_engine(const struct run *r)
+{
+	struct doppel_engine_info e;
+	bool asked = r->o.engine && strcmp(r->o.engine, "auto") != 0;
+
+	if (r->o.quiet)
+		return;
+	for (unsigned i = 0; doppel_engine_info(i, &e); i++)
+		if (strcmp(e.name, doppel_engine_name(r->vm)) == 0)
+			fprintf(stderr, "doppel: engine %s: %s\n", e.name,
+				asked ? "as asked" : e.why);
+}
+
+static void *wait_thread(void *opaque)
+{
+	struct run *r = opaque;
+
+	doppel_wait(r->vm, -1, &r->result);
+	terminal_wake();
+	return NULL;
+}
+
+static int start_waiting(struct run *r, pthread_t *t)
+{
+	sigset_t all, before;
+	int e;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
+	e = pthread_create(t, NULL, wait_thread, r);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return e ? cli_fail(CLI_EXIT_CONFIG, "cannot start a thread: %s", strerror(e)) : 0;
+}
+
+/* Be the console until the machine ends or the user ends it. */
+static void attend(struct run *r)
+{
+	struct console *c = &r->console;
+
+	for (;;) {
+		struct pollfd p[2] = {{r->wake_fd, POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
+		bool full = c->held_len > 0;
+
+		if (!c->in_open || full)
+			p[1].fd = -1;
+		if (poll(p, 2, full ? 10 : -1) < 0 && errno != EINTR)
+			break;
+		if (p[0].revents)
+			break;
+		if (full)
+			console_flush(c);
+		if (p[1].revents && !console_input(c))
+			break;
+	}
+	atomic_store(&c->quitting, true);
+	doppel_stop(r->vm); /* does nothing to a machine that has ended */
+}
+
+static void print_stats(const struct run *r, double seconds)
+{
+	struct doppel_counter c;
+	uint64_t insns = 0;
+
+	for (unsigned i = 0; doppel_counter(r->vm, UINT_MAX, i, &c); i++) {
+		fprintf(stderr, "%-16s %15llu  %s\n", c.name, (unsigned long long)c.value, c.text);
+		if (i == 0)
+			insns = c.value;
+	}
+	fprintf(stderr, "%-16s %15llu  virtual time, ns\n", "time",
+		(unsigned long long)doppel_time_ns(r->vm));
+	fprintf(stderr, "%-16s %15.3f  host time, s\n", "host_time", seconds);
+	fprintf(stderr, "%-16s %15.2f  million guest instructions a second\n", "mips",
+		seconds > 0 ? (double)insns / seconds / 1e6 : 0.0);
+}
+
+static int report(const struct run *r)
+{
+	switch (r->result.end) {
+	case DOPPEL_END_POWEROFF:
+		return CLI_EXIT_OK;
+	case DOPPEL_END_DEBUG_EXIT:
+		return cli_exit_debug(r->result.code);
+	case DOPPEL_END_CRASH:
+		fprintf(stderr, "doppel: the guest crashed: %s", r->result.text);
+		return CLI_EXIT_CRASH;
+	case DOPPEL_END_STOPPED:
+	case DOPPEL_END_NONE:
+		break;
+	}
+	return CLI_EXIT_KILLED;
+}
+
+/* A file as input is there before the machine starts, so that counted runs repeat. */
+static void read_ahead(struct console *c)
+{
+	struct stat st;
+
+	if (fstat(STDIN_FILENO, &st) < 0 || !S_ISREG(st.st_mode))
+		return;
+	while (c->in_open && c->held_len == 0)
+		console_input(c);
+}
+
+static double now_seconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static int run_machine(struct run *r)
+{
+	struct doppel_error err;
+	pthread_t waiter;
+	double begin;
+	int status;
+
+	r->wake_fd = terminal_watch_signals();
+	if (r->wake_fd < 0)
+		return cli_fail(CLI_EXIT_CONFIG, "cannot make a pipe: %s", strerror(errno));
+	say_engine(r);
+	if (r->o.serial == SERIAL_STDIO) {
+		r->console.in_open = true;
+		r->console.escapes = terminal_raw();
+		read_ahead(&r->console);
+	}
+	begin = now_seconds();
+	if (doppel_start(r->vm, &err) < 0)
+		return cli_fail(CLI_EXIT_CONFIG, "%s", err.text);
+	status = start_waiting(r, &waiter);
+	if (status == 0) {
+		attend(r);
+		pthread_join(waiter, NULL);
+		terminal_restore();
+		if (r->o.stats)
+			print_stats(r, now_seconds() - begin);
+		status = report(r);
+	}
+	terminal_restore();
+	return status;
+}
+
+int cli_run(int argc, char **argv)
+{
+	struct run *r = calloc(1, sizeof(*r));
+	int status;
+
+	if (!r)
+		return cli_fail(CLI_EXIT_CONFIG, "out of memory");
+	status = run_options_parse(&r->o, argc, argv);
+	if (status == 0 && r->o.help) {
+		cli_run_help(stdout);
+		run_options_clear(&r->o);
+		free(r);
+		return CLI_EXIT_OK;
+	}
+	if (status == 0)
+		status = check_numbers(&r->o);
+	if (status == 0)
+		status = find_guest(&r->o);
+	if (status == 0)
+		status = open_serial(r);
+	if (status == 0)
+		status = create(r);
+	if (status == 0)
+		status = run_machine(r);
+	doppel_destroy(r->vm);
+	if (r->o.serial == SERIAL_FILE && r->console.out_fd >= 0)
+		close(r->console.out_fd);
+	run_options_clear(&r->o);
+	free(r);
+	return status;
+}

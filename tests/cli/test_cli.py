@@ -1,0 +1,318 @@
+"""The doppel command on the fake machine of tests/unit/vm_fake.c: the guest is a program of
+one-letter instructions (o: output, p: power off, d: debug exit, c: crash, h: halt, e: echo)."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pexpect
+import pytest
+
+DOPPEL = os.environ["DOPPEL"]
+
+
+def doppel(*args, stdin=subprocess.DEVNULL, env=None, **kw):
+    return subprocess.run([DOPPEL, *args], stdin=stdin, capture_output=True, text=True, timeout=20,
+                          env={**os.environ, **(env or {})}, **kw)
+
+
+@pytest.fixture
+def guest(tmp_path):
+    """Makes a guest image of a program; returns its path."""
+    def make(program, name="guest"):
+        path = tmp_path / name
+        path.write_text(program)
+        return str(path)
+    return make
+
+
+# ---- help
+
+def test_help_is_what_no_arguments_give():
+    r = doppel()
+    assert r.returncode == 0
+    assert "usage: doppel" in r.stdout
+    assert doppel("--help").stdout == r.stdout
+    assert doppel("help").stdout == r.stdout
+
+
+@pytest.mark.parametrize("command", ["run", "doctor", "explain", "help"])
+def test_help_of_each_command(command):
+    r = doppel("help", command)
+    assert r.returncode == 0
+    assert f"usage: doppel {command}" in r.stdout
+    if command != "help":
+        assert doppel(command, "--help").stdout == r.stdout
+
+
+def test_version():
+    r = doppel("--version")
+    assert r.returncode == 0
+    assert r.stdout.startswith("doppel 0.")
+
+
+# ---- usage errors: status 2, nearest match
+
+@pytest.mark.parametrize("args,words", [
+    (["rnu"], "did you mean run?"),
+    (["xyzzy-nothing"], "unknown command"),
+    (["--verison"], "did you mean --version?"),
+    (["help", "docter"], "did you mean doctor?"),
+    (["run", "--kernle", "x"], "did you mean --kernel?"),
+    (["run", "--memroy=64M"], "did you mean --memory?"),
+    (["run", "--kernel"], "needs a value"),
+    (["run", "--stats=3"], "takes no value"),
+    (["run", "-k", "x"], "unknown option -k"),
+    (["run", "bzImage"], "--kernel"),
+    (["run", "--memory", "lots"], "--memory lots"),
+    (["run", "--memory", "12X"], "--memory 12X"),
+    (["run", "--memory", "-5"], "--memory -5"),
+    (["run", "--memory", "99999999999999G"], "--memory"),
+    (["run", "--cpus", "two"], "--cpus two"),
+    (["run", "--serial", "printer"], "stdio, none or file"),
+    (["run", "--serial", "file="], "stdio, none or file"),
+    (["run", "--clock", "sun"], "real or counted"),
+    (["explain"], "no bytes"),
+    (["explain", "4"], "hex"),
+    (["explain", "zz"], "hex"),
+    (["explain", "90", "--mode", "8"], "16, 32 or 64"),
+    (["explain", "90", "--mod", "64", "--sett"], "did you mean --set?"),
+    (["doctor", "please"], "unexpected"),
+])
+def test_usage_errors(args, words):
+    r = doppel(*args)
+    assert r.returncode == 2, r.stderr
+    assert words in r.stderr
+    assert len(r.stderr.splitlines()) == 1
+    assert r.stdout == ""
+
+
+# ---- configuration errors: status 4
+
+@pytest.mark.parametrize("args,words", [
+    (["--engine", "interprt"], "did you mean"),
+    (["--machine", "pcc"], "did you mean"),
+    (["--trace", "uart,ikr"], "did you mean"),
+    (["--dump", "irr"], "did you mean"),
+    (["--no-pass", "nonsense-pass"], "nonsense-pass"),
+    (["--cpu", "maxx"], "max"),
+    (["--cpu", "max,+noneatall"], "noneatall"),
+    (["--cpus", "0"], "cpus"),
+    (["--cpus", "65"], "1 to 64"),
+    (["--memory", "0"], "memory"),
+    (["--memory", "16K"], "too few"),
+    (["--memory", "1000000G"], "this host has"),
+    (["--initrd", "/nonexistent/x"], "initrd /nonexistent/x: no such file"),
+    (["--serial", "file=/nonexistent/log"], "/nonexistent/log"),
+    (["--config", "/nonexistent/conf"], "/nonexistent/conf"),
+])
+def test_configuration_errors(guest, args, words):
+    r = doppel("run", "--kernel", guest("p"), *args)
+    assert r.returncode == 4, r.stderr
+    assert words in r.stderr
+    assert len(r.stderr.splitlines()) == 1
+
+
+def test_kernel_missing():
+    r = doppel("run", "--kernel", "/nonexistent/k")
+    assert r.returncode == 4
+    assert "kernel /nonexistent/k: no such file" in r.stderr
+
+
+def test_default_guest(guest, tmp_path):
+    env = {"XDG_DATA_HOME": str(tmp_path), "DOPPEL_GUEST_DIR": ""}
+    r = doppel("run", env=env)
+    assert r.returncode == 4
+    assert "make guest" in r.stderr
+    (tmp_path / "doppel").mkdir()
+    guest("oap", "doppel/vmlinuz")
+    guest("x", "doppel/initrd.img")
+    r = doppel("run", env=env)
+    assert (r.returncode, r.stdout) == (0, "a")
+    assert str(tmp_path / "doppel/vmlinuz") in doppel("doctor", env=env).stdout
+    r = doppel("run", env={**env, "DOPPEL_GUEST_DIR": "/nonexistent"})
+    assert r.returncode == 4
+
+
+# ---- how the guest ends
+
+@pytest.mark.parametrize("clock", ["real", "counted"])
+@pytest.mark.parametrize("program,status", [("oxp", 0), ("oxd0", 1), ("oxd3", 7), ("oxc", 6)])
+def test_exit_status(guest, clock, program, status):
+    r = doppel("run", "--kernel", guest(program), "--clock", clock)
+    assert r.returncode == status
+    assert r.stdout == "x"
+    assert ("triple fault" in r.stderr) == (status == 6)
+
+
+def test_engine_is_said_once(guest):
+    r = doppel("run", "--kernel", guest("p"))
+    assert r.stderr.count("\n") == 1
+    assert "engine interpret: " in r.stderr
+    assert doppel("run", "--kernel", guest("p"), "--quiet").stderr == ""
+
+
+def test_stats(guest):
+    r = doppel("run", "--kernel", guest("...p"), "--stats", "--quiet")
+    names = [line.split()[0] for line in r.stderr.splitlines()]
+    assert "insns" in names and "host_time" in names
+
+
+# ---- config file
+
+def test_config_file(guest, tmp_path):
+    conf = tmp_path / "conf"
+    log = tmp_path / "log"
+    conf.write_text(f"# a machine\n\nkernel = {guest('oap')}\n  memory=2M # not a comment\n")
+    r = doppel("run", "--config", str(conf))
+    assert r.returncode == 4
+    assert "line 4" in r.stderr
+    conf.write_text(f"# a machine\n\n  kernel = {guest('oap')}\nmemory=2M\r\nquiet = yes\n"
+                    f"serial = file={log}\n")
+    r = doppel("run", "--config", str(conf))
+    assert (r.returncode, r.stdout, r.stderr) == (0, "", "")
+    assert log.read_text() == "a"
+    # the command line overrides it, wherever it stands
+    r = doppel("run", "--serial", "stdio", "--config", str(conf), "--kernel", guest("obp", "b"))
+    assert (r.returncode, r.stdout) == (0, "b")
+
+
+@pytest.mark.parametrize("text,words", [
+    ("kernle = x\n", "line 1: unknown key kernle; did you mean kernel?"),
+    ("\n\nfoo\n", "line 3"),
+    ("stats = maybe\n", "yes or no"),
+    ("cpus = many\n", "cpus = many"),
+    ("config = x\n", "command line only"),
+    ("append = " + "x" * 5000 + "\n", "line 1: longer"),
+])
+def test_config_file_errors(tmp_path, text, words):
+    conf = tmp_path / "conf"
+    conf.write_text(text)
+    r = doppel("run", "--config", str(conf))
+    assert r.returncode == 4
+    assert words in r.stderr
+
+
+# ---- standard input that is no terminal
+
+def test_pipe_is_passed_on_whole(guest):
+    p = subprocess.run([DOPPEL, "run", "--kernel", guest("t2ehj"), "--quiet"], timeout=20,
+                       input=b"\x01xhello\x01!", stdout=subprocess.PIPE)
+    assert p.returncode == 0
+    assert p.stdout == b"\x01xhello\x01!"
+
+
+def test_closed_and_ended_input_do_not_stop_the_machine(guest):
+    slow = guest("t9h" * 300 + "oap")
+    assert doppel("run", "--kernel", slow).stdout == "a"
+    r = subprocess.run(["/bin/sh", "-c", f"exec {DOPPEL} run --quiet --kernel {slow} <&-"],
+                       capture_output=True, timeout=20)
+    assert (r.returncode, r.stdout) == (0, b"a")
+
+
+def test_input_from_a_file_repeats(guest, tmp_path):
+    (tmp_path / "in").write_text("abcdefghijklm!")
+    runs = set()
+    for _ in range(5):
+        with open(tmp_path / "in") as f:
+            r = doppel("run", "--clock", "counted", "--quiet", "--kernel", guest("Tt2ehj"), stdin=f)
+        assert r.returncode == 0
+        runs.add(r.stdout)
+    assert len(runs) == 1
+
+
+def test_nobody_reads_the_output(guest):
+    p = subprocess.Popen([DOPPEL, "run", "--kernel", guest("oaj")], stdin=subprocess.DEVNULL,
+                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    time.sleep(0.2)  # the pipe is full by now
+    p.terminate()
+    assert p.wait(10) == 8
+    p.stdout.close()
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
+def test_signals_stop_the_machine(guest, sig):
+    p = subprocess.Popen([DOPPEL, "run", "--kernel", guest("oah"), "--stats"],
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert p.stdout.read(1) == b"a"
+    p.send_signal(sig)
+    _, err = p.communicate(timeout=10)
+    assert p.returncode == 8
+    assert b"insns" in err
+
+
+# ---- a terminal
+
+def stty(child):
+    import termios
+    return termios.tcgetattr(child.child_fd)
+
+
+def on_terminal(program_path, *args):
+    child = pexpect.spawn(DOPPEL, ["run", "--kernel", program_path, *args], timeout=10)
+    child.expect("engine")
+    child.delaybeforesend = None
+    return child
+
+
+def ended(child):
+    child.expect(pexpect.EOF)
+    child.wait()
+    return child.exitstatus
+
+
+def wait_raw(child):
+    import termios
+    for _ in range(200):
+        if not stty(child)[3] & termios.ICANON:
+            return
+        time.sleep(0.01)
+    raise AssertionError("the terminal never became raw")
+
+
+def test_terminal_is_raw_and_given_back(guest):
+    import termios
+    child = on_terminal(guest("t2ehj"))
+    wait_raw(child)
+    assert not stty(child)[3] & (termios.ECHO | termios.ISIG)
+    child.send("a\x03\x01\x01b")
+    child.expect_exact("a\x03\x01b")
+    child.send("\x01h")
+    child.expect("Ctrl-A x")
+    child.send("\x01x")
+    assert ended(child) == 8
+
+
+@pytest.mark.parametrize("how", ["guest", "key", "term", "segv", "abrt"])
+def test_terminal_is_restored_on_every_way_out(guest, tmp_path, how):
+    # A shell holds the terminal, so that its modes can be read after doppel is gone.
+    script = tmp_path / "script"
+    script.write_text(f"stty -g > {tmp_path}/before\n"
+                      f"{DOPPEL} run --kernel {guest('t2ehj')} & echo $! > {tmp_path}/pid\n"
+                      "fg %1 > /dev/null\n"
+                      f"stty -g > {tmp_path}/after\necho done\n")
+    child = pexpect.spawn("/bin/bash", ["-m", str(script)], timeout=10)
+    child.delaybeforesend = None
+    child.expect("engine")
+    pid = int((tmp_path / "pid").read_text())
+    wait_raw(child)
+    if how == "guest":
+        child.send("!")
+    elif how == "key":
+        child.send("\x01x")
+    else:
+        os.kill(pid, getattr(signal, "SIG" + how.upper()))
+    child.expect("done")
+    assert (tmp_path / "before").read_text() == (tmp_path / "after").read_text()
+
+
+# ---- completion
+
+def test_completion_names():
+    assert set(doppel("__complete", "command").stdout.split()) == {"run", "doctor", "explain",
+                                                                   "help"}
+    assert "--kernel" in doppel("__complete", "option").stdout.split()
+    for kind in ["machine", "engine", "cpu", "feature", "trace", "dump", "pass"]:
+        assert doppel("__complete", kind).stdout
+    assert doppel("__complete", "nonsense").stdout == ""
