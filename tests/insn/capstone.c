@@ -45,7 +45,11 @@ static const char *known_difference(const cs_insn *c, const struct x86_insn *i, 
 		return "Capstone lets 66 shorten the immediate though REX.W is there";
 	if (strcmp(c->mnemonic, "ud0") == 0 || strcmp(c->mnemonic, "ud2b") == 0)
 		return "UD0 and UD1 have a modrm byte, which Capstone does not read";
-	if (code64 && i->rex_w && strncmp(c->mnemonic, "ret", 3) == 0)
+	if (code64 && i->rex_w && i->addrsize == 4 && i->op[0].kind == X86_OPND_REL)
+		return "Capstone lets 67 shorten the displacement of CALL with REX.W";
+	if (i->opsize_prefix && (i->rep || i->repne) && (i->opcode == 0x68 || i->opcode == 0xe8))
+		return "Capstone forgets 66 before F2 or F3 with PUSH and CALL";
+	if (code64 && i->rex_w && i->opcode == 0xc2)
 		return "Capstone reads a 32-bit immediate of RET with REX.W";
 	if (strncmp(c->mnemonic, "xacquire", 8) == 0 || strncmp(c->mnemonic, "xrelease", 8) == 0)
 		return "hardware lock elision";
