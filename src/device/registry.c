@@ -2,6 +2,8 @@
 #include "device/device.h"
 #include "device/acpi_pm.h"
 #include "device/debug_port.h"
+#include "device/hpet.h"
+#include "device/i8042.h"
 #include "device/i8254.h"
 #include "device/i8259.h"
 #include "device/ioapic.h"
@@ -17,6 +19,8 @@ const struct device_desc *const device_registry[] = {
 	&acpi_pm_desc,
 	&debug_console_desc,
 	&debug_exit_desc,
+	&hpet_desc,
+	&i8042_desc,
 	&i8254_desc,
 	&i8259_desc,
 	&ioapic_desc,
