@@ -49,6 +49,13 @@ static const struct reg *find(const char *name)
 	return NULL;
 }
 
+const char *vm_register_name(unsigned index)
+{
+	if (index == ARRAY_LEN(regs))
+		return "rflags";
+	return index < ARRAY_LEN(regs) ? regs[index].name : NULL;
+}
+
 int vm_register_get(const struct x86_cpu *cpu, const char *name, uint64_t *value)
 {
 	const struct reg *r = find(name);

@@ -160,6 +160,7 @@ bool vm_feed_console(struct doppel_vm *vm);
 void vm_crash_text(struct x86_cpu *cpu, char *buf, size_t len);
 
 /* registers.c: registers by name; 0 or -ENOENT. */
+const char *vm_register_name(unsigned index); /* NULL past the last */
 int vm_register_get(const struct x86_cpu *cpu, const char *name, uint64_t *value);
 int vm_register_set(struct x86_cpu *cpu, const char *name, uint64_t value);
 /* "rax=1,rbx=0x20": 0 or -EINVAL. */
