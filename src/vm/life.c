@@ -109,6 +109,8 @@ static int create_cpus(struct doppel_vm *vm, struct error *err)
 		c->x86->index = c->x86->apic_id = i;
 		c->x86->cpuid = &vm->cfg.model;
 		c->x86->trace = &vm->trace;
+		/* Counted runs repeat, so their random numbers do: never seed keys in one. */
+		c->x86->random_state = vm->cfg.counted ? i + 1 : 0;
 	}
 	return 0;
 }

@@ -264,6 +264,7 @@ struct x86_cpu {
 	const struct x86_platform *platform;
 	const struct x86_cpuid_model *cpuid;
 	const struct trace *trace;
+	uint64_t random_state;	   /* of RDRAND under the counted clock; 0: ask the host */
 	void *engine;		   /* the engine's own per-CPU object */
 	void (*flush_jumps)(void *engine); /* engine hook: linear-address caches are stale; may be NULL */
 	uint64_t counter[COUNTER_COUNT];

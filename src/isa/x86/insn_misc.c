@@ -18,11 +18,18 @@ static uint64_t x86_bound(void *cpu, uint64_t a, uint64_t b, uint64_t c)
 	return 0;
 }
 
-/* The one source of RDRAND and RDSEED. */
-static uint64_t x86_random(void *cpu, uint64_t a, uint64_t b, uint64_t c)
+/* The one source of RDRAND and RDSEED: the host, or, where runs must repeat, SplitMix64. */
+static uint64_t x86_random(void *opaque, uint64_t a, uint64_t b, uint64_t c)
 {
+	struct x86_cpu *cpu = opaque;
 	uint64_t v;
 
+	if (cpu->random_state) {
+		v = cpu->random_state += 0x9e3779b97f4a7c15ull;
+		v = (v ^ (v >> 30)) * 0xbf58476d1ce4e5b9ull;
+		v = (v ^ (v >> 27)) * 0x94d049bb133111ebull;
+		return v ^ (v >> 31);
+	}
 	host_random(&v, sizeof(v));
 	return v;
 }
