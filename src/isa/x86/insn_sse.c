@@ -3,7 +3,8 @@
  * SIMD exceptions are found. SDM vol. 2, chapters 3 to 5; vol. 1, 10.4 and 11.4 to 11.5.
  *
  * Left out: when an unmasked overflow or underflow is reported, whether PE is set beside it is
- * decided by the rounded result, not by one of unbounded exponent.
+ * decided by the rounded result, not by one of unbounded exponent; and DPPS and DPPD report the
+ * flags of all their steps although silicon stops after the first step that faults.
  */
 #include "isa/x86/families.h"
 #include "isa/x86/fpu.h"

@@ -87,15 +87,15 @@ void lift_vec_move_to(struct lift *l, const struct x86_insn *i)
 
 /* ---- masked stores */
 
-/* Only selected bytes are touched, and can fault; all of them are checked before any is written. */
+/* Only selected bytes are written, but all of the operand must be writable: whether unselected
+ * bytes fault is left to the implementation (SDM vol. 2, MASKMOVDQU), and processors differ. */
 static uint64_t mask_move(struct x86_cpu *cpu, uint64_t lin, const uint8_t *src,
 			  const uint8_t *mask, unsigned bytes)
 {
 	enum x86_mmu_index mmu = x86_mode_mmu(cpu->mode);
 
-	for (unsigned k = 0; k < bytes; k++)
-		if (mask[k] & 0x80 && !x86_mem_check_write(cpu, lin + k, 1, mmu, 0))
-			return 0;
+	if (!x86_mem_check_write(cpu, lin, bytes, mmu, X86_MEM_NOAC))
+		return 0;
 	for (unsigned k = 0; k < bytes; k++)
 		if (mask[k] & 0x80 && !x86_mem_write(cpu, lin + k, src + k, 1, mmu, 0))
 			return 0;
