@@ -105,6 +105,7 @@ static void lapic_reg_write(struct lapic *l, uint32_t offset, uint32_t value)
 
 	if (lvt) {
 		lapic_write_lvt(l, lvt, value);
+		lapic_update(l); /* LINT0 may let an ExtINT through now, or no more */
 		return;
 	}
 	switch (offset) {
