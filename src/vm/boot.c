@@ -1,6 +1,7 @@
 /* Power-on and every reset after it: devices and CPUs to their reset state, images into memory. */
 #include "vm/vm.h"
 
+#include "backend/unpack.h"
 #include "isa/x86/fault.h"
 
 static struct boot_blob blob(const struct file_image *f, const char *name)
@@ -35,6 +36,7 @@ int vm_boot(struct doppel_vm *vm, struct error *err)
 		.kernel = blob(&vm->kernel, vm->cfg.kernel),
 		.initrd = blob(&vm->initrd, vm->cfg.initrd),
 		.cmdline = vm->cfg.append ? vm->cfg.append : "",
+		.unpack = unpack,
 		.alloc = host_alloc,
 		.free = host_free,
 	};

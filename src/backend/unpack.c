@@ -1,0 +1,155 @@
+#include "backend/unpack.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <bzlib.h>
+#include <lz4.h>
+#include <lzma.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include "base/bits.h"
+
+static int damaged(struct error *err, const char *format)
+{
+	return error_set(err, -EINVAL, "damaged %s stream", format);
+}
+
+static int too_large(struct error *err, const char *format)
+{
+	return error_set(err, -ENOSPC, "%s stream is larger than it says", format);
+}
+
+static int unpack_gzip(const uint8_t *in, size_t in_len, uint8_t *out, size_t *out_len,
+		       struct error *err)
+{
+	enum { GZIP_WINDOW = 15 + 16 };
+	z_stream z = {.next_in = (uint8_t *)(uintptr_t)in,
+		      .avail_in = (uInt)in_len,
+		      .next_out = out,
+		      .avail_out = (uInt)*out_len};
+	int r;
+
+	if (in_len > UINT32_MAX || *out_len > UINT32_MAX || inflateInit2(&z, GZIP_WINDOW) != Z_OK)
+		return damaged(err, "gzip");
+	r = inflate(&z, Z_FINISH);
+	*out_len = z.total_out;
+	inflateEnd(&z);
+	if (r == Z_STREAM_END)
+		return 0;
+	return r == Z_BUF_ERROR && !z.avail_out ? too_large(err, "gzip") : damaged(err, "gzip");
+}
+
+static int unpack_bzip2(const uint8_t *in, size_t in_len, uint8_t *out, size_t *out_len,
+			struct error *err)
+{
+	bz_stream z = {.next_in = (char *)(uintptr_t)in,
+		       .avail_in = (unsigned)in_len,
+		       .next_out = (char *)out,
+		       .avail_out = (unsigned)*out_len};
+	int r;
+
+	if (in_len > UINT32_MAX || *out_len > UINT32_MAX ||
+	    BZ2_bzDecompressInit(&z, 0, 0) != BZ_OK)
+		return damaged(err, "bzip2");
+	r = BZ2_bzDecompress(&z);
+	*out_len -= z.avail_out;
+	BZ2_bzDecompressEnd(&z);
+	if (r == BZ_STREAM_END)
+		return 0;
+	return r == BZ_OK && !z.avail_out ? too_large(err, "bzip2") : damaged(err, "bzip2");
+}
+
+/* xz and the older .lzma: liblzma tells them apart. */
+static int unpack_lzma(const uint8_t *in, size_t in_len, uint8_t *out, size_t *out_len,
+		       struct error *err)
+{
+	lzma_stream z = LZMA_STREAM_INIT;
+	lzma_ret r;
+
+	if (lzma_auto_decoder(&z, UINT64_MAX, 0) != LZMA_OK)
+		return damaged(err, "xz");
+	z.next_in = in;
+	z.avail_in = in_len;
+	z.next_out = out;
+	z.avail_out = *out_len;
+	do {
+		r = lzma_code(&z, LZMA_RUN);
+	} while (r == LZMA_OK && z.avail_in && z.avail_out);
+	*out_len = z.total_out;
+	lzma_end(&z);
+	/* a .lzma stream of unknown length may end with the input */
+	if (r == LZMA_STREAM_END || (r == LZMA_OK && !z.avail_in))
+		return 0;
+	return r == LZMA_OK ? too_large(err, "xz") : damaged(err, "xz");
+}
+
+/* Chunks of a length word and a block, until the input ends or the appended size is met. */
+static int unpack_lz4(const uint8_t *in, size_t in_len, uint8_t *out, size_t *out_len,
+		      struct error *err)
+{
+	enum { LZ4_MAGIC_BYTES = 4, LZ4_CHUNK_MAX = 64 << 20 };
+	size_t at = LZ4_MAGIC_BYTES, made = 0;
+
+	while (in_len - at >= 8 || (in_len - at >= 4 && made < *out_len)) {
+		uint32_t n = load_le32(in + at);
+		int got;
+		at += 4;
+		if (n == 0x184c2102) /* another stream follows */
+			continue;
+		if (!n || n > in_len - at)
+			return damaged(err, "LZ4");
+		got = LZ4_decompress_safe((const char *)in + at, (char *)out + made, (int)n,
+					  (int)(*out_len - made < LZ4_CHUNK_MAX ?
+							*out_len - made :
+							LZ4_CHUNK_MAX));
+		if (got < 0)
+			return damaged(err, "LZ4");
+		made += (size_t)got;
+		at += n;
+	}
+	*out_len = made;
+	return 0;
+}
+
+static int unpack_zstd(const uint8_t *in, size_t in_len, uint8_t *out, size_t *out_len,
+		       struct error *err)
+{
+	ZSTD_DStream *z = ZSTD_createDStream();
+	ZSTD_inBuffer i = {in, in_len, 0};
+	ZSTD_outBuffer o = {out, *out_len, 0};
+	size_t r, before;
+
+	if (!z)
+		return error_set(err, -ENOMEM, "out of memory for zstd");
+	do {
+		before = i.pos + o.pos;
+		r = ZSTD_decompressStream(z, &o, &i);
+	} while (!ZSTD_isError(r) && r && i.pos + o.pos != before);
+	ZSTD_freeDStream(z);
+	*out_len = o.pos;
+	if (r == 0)
+		return 0;
+	return o.pos == o.size ? too_large(err, "zstd") : damaged(err, "zstd");
+}
+
+int unpack(const uint8_t *in, size_t in_len, uint8_t *out, size_t *out_len, struct error *err)
+{
+	static const struct {
+		const char *magic;
+		size_t len;
+		int (*fn)(const uint8_t *, size_t, uint8_t *, size_t *, struct error *);
+	} formats[] = {
+		{"\x1f\x8b", 2, unpack_gzip},	      {"BZh", 3, unpack_bzip2},
+		{"\xfd" "7zXZ", 5, unpack_lzma},      {"\x5d\0\0", 3, unpack_lzma},
+		{"\x02\x21\x4c\x18", 4, unpack_lz4}, {"\x28\xb5\x2f\xfd", 4, unpack_zstd},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(formats); i++)
+		if (in_len > formats[i].len && memcmp(in, formats[i].magic, formats[i].len) == 0)
+			return formats[i].fn(in, in_len, out, out_len, err);
+	return error_set(err, -ENOEXEC, "unknown compression (first bytes %02x %02x %02x %02x)",
+			 in_len > 0 ? in[0] : 0, in_len > 1 ? in[1] : 0, in_len > 2 ? in[2] : 0,
+			 in_len > 3 ? in[3] : 0);
+}

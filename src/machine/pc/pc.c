@@ -1,0 +1,345 @@
+/* Wiring of the `pc` machine: creation, interrupt routing, reset. */
+#include "machine/pc/pc.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "host/host.h"
+#include "isa/x86/fault.h"
+
+/* ISA interrupt n goes to the 8259s and to the I/O APIC; IRQ 0 to its pin 2. */
+static void pc_irq(void *opaque, unsigned n, int level)
+{
+	struct machine *m = opaque;
+
+	i8259_irq(&m->pic, n, level);
+	ioapic_irq(&m->ioapic, n == PC_IRQ_PIT ? PC_PIN_PIT : n, level);
+}
+
+/* Lines of the 8254 and the clock, which the HPET may stand in for. */
+static void pc_irq_legacy(void *opaque, unsigned n, int level)
+{
+	struct machine *m = opaque;
+
+	pc_irq(m, n, hpet_legacy_active(&m->hpet) ? 0 : level);
+}
+
+static struct irq_line line(struct machine *m, unsigned n)
+{
+	return (struct irq_line){pc_irq, m, n};
+}
+
+/* The 8259s' output: LINT0 of the boot processor. */
+static void pc_intr(void *opaque, unsigned n, int level)
+{
+	struct machine *m = opaque;
+
+	lapic_lint(&m->lapic[0], 0, level);
+}
+
+static void pc_eoi(void *opaque, unsigned vector)
+{
+	ioapic_eoi(&((struct machine *)opaque)->ioapic, vector);
+}
+
+static int pc_pic_ack(void *opaque)
+{
+	return i8259_ack(&((struct machine *)opaque)->pic);
+}
+
+static void pc_reset_asked(void *opaque)
+{
+	struct machine *m = opaque;
+
+	m->cfg.event(m->cfg.opaque, MACHINE_RESET, 0);
+}
+
+static void pc_poweroff(void *opaque)
+{
+	struct machine *m = opaque;
+
+	m->cfg.event(m->cfg.opaque, MACHINE_POWEROFF, 0);
+}
+
+static void pc_debug_exit(void *opaque, uint32_t code)
+{
+	struct machine *m = opaque;
+
+	m->cfg.event(m->cfg.opaque, MACHINE_DEBUG_EXIT, code);
+}
+
+static const struct i8042_ops keyboard_ops = {.reset = pc_reset_asked};
+
+static void create_interrupts(struct machine *m)
+{
+	m->lapic_bus.eoi = pc_eoi;
+	m->lapic_bus.eoi_opaque = m;
+	m->lapic_bus.pic_ack = pc_pic_ack;
+	m->lapic_bus.pic_opaque = m;
+	for (unsigned i = 0; i < m->cfg.cpus; i++) {
+		lapic_init(&m->lapic[i], &m->lapic_bus, i, i == 0, &pc_lapic_cpu_ops, &m->cpus[i],
+			   m->cfg.clock, m->cfg.timers);
+		m->lapic[i].trace = m->cfg.trace;
+	}
+	ioapic_init(&m->ioapic, 0, &m->lapic_bus);
+	i8259_init(&m->pic, (struct irq_line){pc_intr, m, 0});
+	m->ioapic.trace = m->pic.trace = m->cfg.trace;
+}
+
+static void create_uarts(struct machine *m)
+{
+	static const uint8_t irqs[4] = {PC_IRQ_COM1, PC_IRQ_COM2, PC_IRQ_COM1, PC_IRQ_COM2};
+
+	for (int i = 0; i < 4; i++) {
+		uart_init(&m->uart[i], line(m, irqs[i]), m->cfg.clock, m->cfg.timers,
+			  m->cfg.serial[i]);
+		m->uart[i].trace = m->cfg.trace;
+	}
+}
+
+static void create_devices(struct machine *m)
+{
+	const struct clock *clock = m->cfg.clock;
+	struct timerq *timers = m->cfg.timers;
+
+	create_interrupts(m);
+	create_uarts(m);
+	i8254_init(&m->pit, (struct irq_line){pc_irq_legacy, m, PC_IRQ_PIT}, clock, timers);
+	mc146818_init(&m->rtc, (struct irq_line){pc_irq_legacy, m, PC_IRQ_RTC}, clock, timers);
+	i8042_init(&m->keyboard, line(m, PC_IRQ_KEYBOARD), line(m, PC_IRQ_MOUSE), &keyboard_ops, m);
+	hpet_init(&m->hpet, (struct irq_line){ioapic_irq, &m->ioapic, 0}, line(m, PC_IRQ_PIT),
+		  line(m, PC_IRQ_RTC), clock, timers);
+	acpi_pm_init(&m->pm, line(m, PC_IRQ_SCI), clock, timers, pc_poweroff, m);
+	m->pm.timer_32bit = true;
+	reset_port_init(&m->reset_port, pc_reset_asked, m);
+	pci_host_init(&m->pci_host, &m->pci_bus, &m->reset_port);
+	kvmclock_init(&m->kvmclock, &m->memory, clock);
+	debug_exit_init(&m->debug_exit, pc_debug_exit, m);
+	debug_console_init(&m->debug_console, m->cfg.debugcon);
+	m->pit.trace = m->rtc.trace = m->keyboard.trace = m->hpet.trace = m->pm.trace =
+		m->pci_host.trace = m->kvmclock.trace = m->cfg.trace;
+}
+
+struct mapping {
+	const char *name;
+	uint64_t base, len;
+	const struct io_ops *ops;
+	void *opaque;
+};
+
+static int map_all(struct space *s, const struct mapping *t, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		int r = space_map_io(s, t[i].name, t[i].base, t[i].len, t[i].ops, t[i].opaque);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int map_ports(struct machine *m)
+{
+	const struct mapping t[] = {
+		{"i8259 master", 0x20, 2, &i8259_io_ops, &m->pic.chip[0]},
+		{"i8254", 0x40, 4, &i8254_io_ops, &m->pit},
+		{"i8042 data", 0x60, 1, &i8042_data_io_ops, &m->keyboard},
+		{"port 61h", 0x61, 1, &i8254_port61_io_ops, &m->pit},
+		{"i8042 command", 0x64, 1, &i8042_command_io_ops, &m->keyboard},
+		{"mc146818", 0x70, 2, &mc146818_io_ops, &m->rtc},
+		{"port 92h", 0x92, 1, &i8042_port92_io_ops, &m->keyboard},
+		{"i8259 slave", 0xa0, 2, &i8259_io_ops, &m->pic.chip[1]},
+		{"debug console", PC_PORT_DEBUG_CONSOLE, 1, &debug_console_io_ops,
+		 &m->debug_console},
+		{"debug exit", PC_PORT_DEBUG_EXIT, 4, &debug_exit_io_ops, &m->debug_exit},
+		{"com4", 0x2e8, 8, &uart_io_ops, &m->uart[3]},
+		{"com2", 0x2f8, 8, &uart_io_ops, &m->uart[1]},
+		{"com3", 0x3e8, 8, &uart_io_ops, &m->uart[2]},
+		{"com1", 0x3f8, 8, &uart_io_ops, &m->uart[0]},
+		{"i8259 elcr", 0x4d0, 2, &i8259_elcr_io_ops, &m->pic},
+		{"acpi pm", PC_PORT_PM, ACPI_PM_LEN, &acpi_pm_io_ops, &m->pm},
+		{"pci host", 0xcf8, 8, &pci_host_io_ops, &m->pci_host},
+	};
+
+	return map_all(&m->ports, t, ARRAY_LEN(t));
+}
+
+static int map_memory(struct machine *m)
+{
+	const struct mapping t[] = {
+		{"ioapic", IOAPIC_BASE_DEFAULT, IOAPIC_LEN, &ioapic_io_ops, &m->ioapic},
+		{"hpet", HPET_BASE_DEFAULT, HPET_LEN, &hpet_io_ops, &m->hpet},
+	};
+	uint64_t rest = m->cfg.memory_bytes - m->low_end;
+	int r = space_map_ram(&m->memory, 0, PC_VIDEO, m->ram, false);
+
+	if (!r)
+		r = space_map_ram(&m->memory, PC_ROM, m->low_end - PC_ROM, m->ram + PC_ROM, false);
+	if (!r && rest) {
+		m->high_end = PC_HIGH + rest;
+		r = space_map_ram(&m->memory, PC_HIGH, rest, m->ram + m->low_end, false);
+	}
+	return r ? r : map_all(&m->memory, t, ARRAY_LEN(t));
+}
+
+static void wire_cpus(struct machine *m)
+{
+	pc_platform_init(m);
+	for (unsigned i = 0; i < m->cfg.cpus; i++) {
+		struct x86_cpu *c = &m->cpus[i];
+		c->index = c->apic_id = i;
+		c->space = &m->memory;
+		c->ports = &m->ports;
+		c->platform = &m->platform;
+		c->cpuid = m->cfg.cpuid;
+		c->trace = m->cfg.trace;
+		c->apic_page = LAPIC_BASE_DEFAULT;
+	}
+}
+
+static void pc_destroy(struct machine *m)
+{
+	if (!m)
+		return;
+	space_destroy(&m->memory);
+	space_destroy(&m->ports);
+	if (m->ram)
+		host_ram_unmap(m->ram, m->cfg.memory_bytes);
+	host_free(m->lapic);
+	host_free(m);
+}
+
+/* Memory smaller than this cannot hold the PC's holes and a loader. */
+#define PC_MEMORY_MIN (2ull << 20)
+
+static int pc_create(struct machine **out, const struct machine_config *cfg, struct x86_cpu *cpus,
+		     struct error *err)
+{
+	struct machine *m;
+
+	if (cfg->memory_bytes < PC_MEMORY_MIN || (cfg->memory_bytes & PAGE_OFFSET_MASK))
+		return error_set(err, -EINVAL,
+				 "memory: %llu bytes: a pc needs at least 2 MiB, in whole pages",
+				 (unsigned long long)cfg->memory_bytes);
+	m = host_alloc(sizeof(*m));
+	if (!m)
+		return error_set(err, -ENOMEM, "out of memory for the machine");
+	m->cfg = *cfg;
+	m->cpus = cpus;
+	m->low_end = cfg->memory_bytes < PC_LOW_END_MAX ? cfg->memory_bytes : PC_LOW_END_MAX;
+	m->lapic = host_alloc(cfg->cpus * sizeof(m->lapic[0]));
+	m->ram = host_ram_map(cfg->memory_bytes);
+	if (!m->lapic || !m->ram) {
+		pc_destroy(m);
+		return error_set(err, -ENOMEM, "memory: the host refuses %llu MiB",
+				 (unsigned long long)(cfg->memory_bytes >> 20));
+	}
+	space_init(&m->memory, cfg->lock, cfg->trace, TRACE_MMIO);
+	space_init(&m->ports, cfg->lock, cfg->trace, TRACE_PIO);
+	wire_cpus(m); /* first: the APICs speak to their CPUs from the start */
+	create_devices(m);
+	if (map_memory(m) || map_ports(m)) {
+		pc_destroy(m);
+		return error_set(err, -ENOSPC, "the machine's map is full");
+	}
+	*out = m;
+	return 0;
+}
+
+/* ---- instances, for reset and inspection */
+static const struct device_desc *pc_device(struct machine *m, unsigned k, void **state,
+					   const char **name)
+{
+	const struct {
+		const struct device_desc *desc;
+		void *state;
+		const char *name;
+	} t[] = {
+		{&ioapic_desc, &m->ioapic, "ioapic"},
+		{&i8259_desc, &m->pic, "i8259"},
+		{&i8254_desc, &m->pit, "i8254"},
+		{&mc146818_desc, &m->rtc, "mc146818"},
+		{&i8042_desc, &m->keyboard, "i8042"},
+		{&uart_desc, &m->uart[0], "com1"},
+		{&uart_desc, &m->uart[1], "com2"},
+		{&uart_desc, &m->uart[2], "com3"},
+		{&uart_desc, &m->uart[3], "com4"},
+		{&hpet_desc, &m->hpet, "hpet"},
+		{&acpi_pm_desc, &m->pm, "acpi-pm"},
+		{&reset_port_desc, &m->reset_port, "reset-port"},
+		{&pci_host_desc, &m->pci_host, "pci-host"},
+		{&kvmclock_desc, &m->kvmclock, "kvmclock"},
+		{&debug_exit_desc, &m->debug_exit, "debug-exit"},
+		{&debug_console_desc, &m->debug_console, "debug-console"},
+	};
+
+	if (k >= ARRAY_LEN(t)) {
+		k -= ARRAY_LEN(t);
+		if (k >= m->cfg.cpus)
+			return NULL;
+		*state = &m->lapic[k];
+		*name = "lapic";
+		return &lapic_desc;
+	}
+	*state = t[k].state;
+	*name = t[k].name;
+	return t[k].desc;
+}
+
+/* CMOS bytes that old systems look at for the size of memory. */
+static void cmos_memory(struct machine *m)
+{
+	uint64_t ext_kib = (m->low_end - (1 << 20)) >> 10;
+	uint64_t above16_64k = m->low_end > (16 << 20) ? (m->low_end - (16 << 20)) >> 16 : 0;
+
+	if (ext_kib > 0xffff)
+		ext_kib = 0xffff;
+	if (above16_64k > 0xffff)
+		above16_64k = 0xffff;
+	mc146818_set(&m->rtc, 0x15, 0x80); /* 640 KiB of base memory */
+	mc146818_set(&m->rtc, 0x16, 0x02);
+	for (int i = 0; i < 2; i++) {
+		mc146818_set(&m->rtc, 0x17 + (unsigned)i, (uint8_t)(ext_kib >> 8 * i));
+		mc146818_set(&m->rtc, 0x30 + (unsigned)i, (uint8_t)(ext_kib >> 8 * i));
+		mc146818_set(&m->rtc, 0x34 + (unsigned)i, (uint8_t)(above16_64k >> 8 * i));
+	}
+}
+
+static void pc_reset(struct machine *m)
+{
+	const struct device_desc *d;
+	const char *name;
+	void *state;
+
+	for (unsigned k = 0; (d = pc_device(m, k, &state, &name)); k++)
+		if (d->reset)
+			d->reset(state);
+	for (unsigned i = 0; i < m->cfg.cpus; i++) {
+		x86_cpu_reset(&m->cpus[i]);
+		m->cpus[i].apic_page = lapic_page(&m->lapic[i]);
+		if (i)
+			m->cpus[i].activity = X86_WAIT_SIPI;
+	}
+	cmos_memory(m);
+}
+
+static size_t pc_serial_input(struct machine *m, unsigned n, const uint8_t *bytes, size_t len)
+{
+	return n < 4 ? uart_input(&m->uart[n], bytes, len) : 0;
+}
+
+static struct space *pc_memory(struct machine *m)
+{
+	return &m->memory;
+}
+
+const struct machine_desc machine_pc = {
+	.name = "pc",
+	.text = "PC/AT with APICs, HPET, ACPI and PCI",
+	.create = pc_create,
+	.destroy = pc_destroy,
+	.reset = pc_reset,
+	.boot = pc_boot,
+	.serial_input = pc_serial_input,
+	.memory = pc_memory,
+	.device = pc_device,
+};

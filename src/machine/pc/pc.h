@@ -1,0 +1,96 @@
+/*
+ * The `pc` machine: the PC/AT's devices at their places, I/O and local APICs, HPET, ACPI, a PCI bus.
+ * This is the one page of its addresses and interrupts. Private to machine/pc/.
+ */
+#ifndef MACHINE_PC_PC_H
+#define MACHINE_PC_PC_H
+
+#include "device/acpi_pm.h"
+#include "device/debug_port.h"
+#include "device/hpet.h"
+#include "device/i8042.h"
+#include "device/i8254.h"
+#include "device/i8259.h"
+#include "device/ioapic.h"
+#include "device/kvmclock.h"
+#include "device/lapic.h"
+#include "device/mc146818.h"
+#include "device/pci/pci.h"
+#include "device/reset_port.h"
+#include "device/uart16550.h"
+#include "machine/machine.h"
+
+/* Guest-physical layout. RAM is [0, low end) and [4 GiB, ...), less the hole for video memory. */
+enum {
+	PC_EBDA = 0x9fc00,	/* end of base memory */
+	PC_VIDEO = 0xa0000,	/* to PC_ROM: nothing, or a display */
+	PC_ROM = 0xc0000,	/* to 1 MiB: RAM that holds tables */
+	PC_ACPI = 0xe0000,	/* ACPI tables, RSDP first */
+	PC_ACPI_END = 0x100000,
+};
+#define PC_LOW_END_MAX 0xc0000000ull /* RAM below 4 GiB ends here at the latest */
+#define PC_PCI_HOLE 0xc0000000ull
+#define PC_PCI_HOLE_END 0xfec00000ull
+#define PC_HIGH 0x100000000ull
+
+/* Interrupt lines, ISA numbering */
+enum {
+	PC_IRQ_PIT = 0,
+	PC_IRQ_KEYBOARD = 1,
+	PC_IRQ_COM2 = 3, /* and COM4 */
+	PC_IRQ_COM1 = 4, /* and COM3 */
+	PC_IRQ_RTC = 8,
+	PC_IRQ_SCI = 9,
+	PC_IRQ_MOUSE = 12,
+	PC_IRQS = 16,
+	PC_PIN_PIT = 2, /* I/O APIC pin of IRQ 0 */
+};
+
+/* Ports */
+enum {
+	PC_PORT_PM = 0x600,
+	PC_PORT_RESET = 0xcf9,
+	PC_PORT_DEBUG_EXIT = 0xf4,
+	PC_PORT_DEBUG_CONSOLE = 0xe9,
+};
+
+struct machine {
+	struct machine_config cfg;
+	struct x86_cpu *cpus;
+	struct x86_platform platform;
+	struct space memory, ports;
+	uint8_t *ram;
+	uint64_t low_end;  /* RAM below 4 GiB ends here */
+	uint64_t high_end; /* 0 if there is none above */
+
+	struct lapic_bus lapic_bus;
+	struct lapic *lapic; /* one per CPU */
+	struct ioapic ioapic;
+	struct i8259_pair pic;
+	struct i8254 pit;
+	struct mc146818 rtc;
+	struct i8042 keyboard;
+	struct uart uart[4];
+	struct hpet hpet;
+	struct acpi_pm pm;
+	struct reset_port reset_port;
+	struct pci_bus pci_bus;
+	struct pci_host pci_host;
+	struct kvmclock kvmclock;
+	struct debug_exit debug_exit;
+	struct debug_console debug_console;
+};
+
+extern const struct machine_desc machine_pc;
+
+/* pc_platform.c: what the CPUs ask of the machine. */
+void pc_platform_init(struct machine *m);
+extern const struct lapic_cpu_ops pc_lapic_cpu_ops;
+
+/* pc_acpi.c: write the ACPI tables; returns the RSDP's address. */
+uint64_t pc_acpi_build(struct machine *m);
+
+/* pc_boot.c */
+int pc_boot(struct machine *m, const struct boot_config *b, struct error *err);
+
+#endif

@@ -1,0 +1,197 @@
+/*
+ * Linux by its boot protocol (Documentation/arch/x86/boot.rst): a bzImage whose payload is
+ * decompressed here and entered as vmlinux, by the 64-bit protocol or, for a 32-bit kernel, the
+ * 32-bit one. Left out: kernels before protocol 2.08 (2008), which do not say where their payload
+ * is; address randomization, which the skipped decompressor would have done.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "machine/elf.h"
+#include "machine/pc/pc_boot.h"
+
+/* Offsets in the setup header, which lies at 1f1h of file and boot parameters alike. */
+enum {
+	SETUP_SECTS = 0x1f1,
+	SETUP_MAGIC = 0x202,
+	SETUP_VERSION = 0x206,
+	SETUP_JUMP = 0x201,
+	SETUP_LOADER = 0x210,
+	SETUP_LOADFLAGS = 0x211,
+	SETUP_RAMDISK = 0x218,
+	SETUP_RAMDISK_SIZE = 0x21c,
+	SETUP_HEAP_END = 0x224,
+	SETUP_CMDLINE = 0x228,
+	SETUP_INITRD_MAX = 0x22c,
+	SETUP_CMDLINE_SIZE = 0x238,
+	SETUP_PAYLOAD = 0x248,
+	SETUP_PAYLOAD_LEN = 0x24c,
+	SETUP_HEADER_MIN = 0x250,
+	/* boot parameters only */
+	PARAMS_RSDP = 0x070,
+	PARAMS_E820_COUNT = 0x1e8,
+	PARAMS_E820 = 0x2d0,
+	PARAMS_BYTES = 4096,
+};
+
+#define UNPACKED_MAX (1ull << 30)
+
+struct image {
+	const uint8_t *setup; /* start of the file */
+	const uint8_t *payload;
+	size_t payload_len;
+	uint64_t entry, top; /* entry point and end of what was loaded */
+	bool is64;
+};
+
+static bool recognize(const struct boot_blob *k)
+{
+	return k->len >= SETUP_HEADER_MIN && load_le16(k->bytes + 0x1fe) == 0xaa55 &&
+	       load_le32(k->bytes + SETUP_MAGIC) == 0x53726448; /* "HdrS" */
+}
+
+static int find_payload(const struct boot_blob *k, struct image *im, struct error *err)
+{
+	unsigned sects = k->bytes[SETUP_SECTS] ? k->bytes[SETUP_SECTS] : 4;
+	uint64_t start = (sects + 1) * 512ull, offset, len;
+
+	if (load_le16(k->bytes + SETUP_VERSION) < 0x208)
+		return error_set(err, -ENOEXEC, "kernel %s: boot protocol %x.%02x is too old",
+				 k->name, k->bytes[SETUP_VERSION + 1], k->bytes[SETUP_VERSION]);
+	offset = start + load_le32(k->bytes + SETUP_PAYLOAD);
+	len = load_le32(k->bytes + SETUP_PAYLOAD_LEN);
+	if (offset > k->len || len > k->len - offset || len < 8)
+		return error_set(err, -ENOEXEC, "kernel %s: truncated: its payload ends at byte %llu",
+				 k->name, (unsigned long long)(offset + len));
+	im->setup = k->bytes;
+	im->payload = k->bytes + offset;
+	im->payload_len = len;
+	return 0;
+}
+
+static int load_segments(struct machine *m, const struct elf *e, const char *name, struct image *im,
+			 struct error *err)
+{
+	for (unsigned i = 0; i < e->segments; i++) {
+		struct elf_segment s;
+		uint8_t *to;
+		if (!elf_segment(e, i, &s))
+			return error_set(err, -ENOEXEC, "kernel %s: its vmlinux is damaged", name);
+		if (s.type != ELF_PT_LOAD || !s.mem_bytes)
+			continue;
+		to = space_ram_range(&m->memory, s.paddr, s.mem_bytes);
+		if (!to || s.paddr < 0x100000)
+			return error_set(err, -ENOMEM,
+					 "memory: kernel %s needs %llu MiB at %#llx; %llu MiB are "
+					 "too small",
+					 name, (unsigned long long)(s.mem_bytes >> 20),
+					 (unsigned long long)s.paddr,
+					 (unsigned long long)(m->cfg.memory_bytes >> 20));
+		memset(to, 0, s.mem_bytes);
+		memcpy(to, e->bytes + s.offset, s.file_bytes);
+		if (s.paddr + s.mem_bytes > im->top)
+			im->top = s.paddr + s.mem_bytes;
+	}
+	return 0;
+}
+
+static int load_vmlinux(struct machine *m, const struct boot_config *b, const uint8_t *bytes,
+			size_t len, struct image *im, struct error *err)
+{
+	struct elf e;
+
+	if (!elf_open(&e, bytes, len) || (e.machine != ELF_EM_X86_64 && e.machine != ELF_EM_386))
+		return error_set(err, -ENOEXEC, "kernel %s: its payload is not an x86 vmlinux",
+				 b->kernel.name);
+	im->is64 = e.is64;
+	im->entry = e.entry;
+	return load_segments(m, &e, b->kernel.name, im, err);
+}
+
+/* The payload's last four bytes are its unpacked length. */
+static int unpack(struct machine *m, const struct boot_config *b, struct image *im,
+		  struct error *err)
+{
+	size_t cap = load_le32(im->payload + im->payload_len - 4), len = cap;
+	uint8_t *buf;
+	int r;
+
+	if (load_le32(im->payload) == 0x464c457f) /* not compressed: "\x7fELF" */
+		return load_vmlinux(m, b, im->payload, im->payload_len, im, err);
+	if (cap < 4096 || cap > UNPACKED_MAX)
+		return error_set(err, -ENOEXEC, "kernel %s: damaged: unpacked length %zu",
+				 b->kernel.name, cap);
+	buf = b->alloc(cap);
+	if (!buf)
+		return error_set(err, -ENOMEM, "out of memory unpacking kernel %s", b->kernel.name);
+	r = b->unpack(im->payload, im->payload_len, buf, &len, err);
+	if (!r)
+		r = load_vmlinux(m, b, buf, len, im, err);
+	b->free(buf);
+	return r;
+}
+
+static void fill_params(struct machine *m, const struct image *im, uint64_t initrd,
+			size_t initrd_len)
+{
+	uint8_t *p = m->ram + PC_BOOT_PARAMS;
+	struct pc_e820 map[PC_E820_MAX];
+	unsigned n = pc_e820(m, map), end = 0x202u + im->setup[SETUP_JUMP];
+
+	memset(p, 0, PARAMS_BYTES);
+	memcpy(p + SETUP_SECTS, im->setup + SETUP_SECTS, end - SETUP_SECTS);
+	store_le64(p + PARAMS_RSDP, PC_ACPI);
+	p[SETUP_LOADER] = 0xff;	      /* no assigned id */
+	p[SETUP_LOADFLAGS] |= 1 << 7; /* heap usable */
+	store_le16(p + SETUP_HEAP_END, 0xfe00);
+	store_le32(p + SETUP_CMDLINE, PC_BOOT_CMDLINE);
+	store_le32(p + SETUP_RAMDISK, (uint32_t)initrd);
+	store_le32(p + SETUP_RAMDISK_SIZE, (uint32_t)initrd_len);
+	p[PARAMS_E820_COUNT] = (uint8_t)n;
+	for (unsigned i = 0; i < n; i++) {
+		uint8_t *e = p + PARAMS_E820 + 20 * i;
+		store_le64(e, map[i].base);
+		store_le64(e + 8, map[i].len);
+		store_le32(e + 16, map[i].type);
+	}
+}
+
+static int load_cmdline(struct machine *m, const struct boot_config *b, const struct image *im,
+			struct error *err)
+{
+	size_t len = strlen(b->cmdline) + 1;
+	uint32_t max = load_le32(im->setup + SETUP_CMDLINE_SIZE);
+
+	if (len > max + 1ull || len > PC_BOOT_CMDLINE_MAX)
+		return error_set(err, -E2BIG, "append: %zu characters; this kernel takes %u", len - 1,
+				 max);
+	return pc_load(m, PC_BOOT_CMDLINE, b->cmdline, len, "the command line", err);
+}
+
+static int boot(struct machine *m, const struct boot_config *b, struct error *err)
+{
+	enum { BOOT_CS = 0x10, BOOT_DS = 0x18 };
+	struct image im = {0};
+	uint64_t initrd, initrd_max;
+	int r = find_payload(&b->kernel, &im, err);
+
+	if (!r)
+		r = unpack(m, b, &im, err);
+	if (!r)
+		r = load_cmdline(m, b, &im, err);
+	if (r)
+		return r;
+	initrd_max = load_le32(im.setup + SETUP_INITRD_MAX) + 1ull;
+	r = pc_load_initrd(m, &b->initrd, initrd_max, im.top, &initrd, err);
+	if (r)
+		return r;
+	fill_params(m, &im, initrd, b->initrd.len);
+	if (im.is64)
+		pc_enter_long(m, im.entry, BOOT_CS, BOOT_DS);
+	else
+		pc_enter_protected(m, im.entry, BOOT_CS, BOOT_DS);
+	m->cpus[0].gpr[X86_RSI] = PC_BOOT_PARAMS;
+	return 0;
+}
+
+const struct pc_protocol pc_protocol_linux = {"linux", recognize, boot};
