@@ -9,15 +9,18 @@
 #include <stdint.h>
 #include <stdbool.h>
 
+#include "base/bits.h"
 #include "ir/ir.h"
 
-/* A value slot, wide enough for any type; scalars use u64[0] (upper bits undefined above type). */
+/* A value slot, wide enough for any type; scalars use u64[0] (upper bits undefined above type). A
+ * pointer to one may point to less, a place only as large as its value's type and at any alignment
+ * (a register in guest state): operations touch nothing else. */
 union ir_vec {
 	uint8_t u8[32];
-	uint16_t u16[16];
-	uint32_t u32[8];
-	uint64_t u64[4];
-} __attribute__((aligned(32)));
+	u16_any u16[16];
+	u32_any u32[8];
+	u64_any u64[4];
+};
 
 struct vop_info {
 	const char *name;	/* "paddb" */

@@ -105,7 +105,7 @@ void vop_pshufd(VOP_ARGS)
 	set_lanes32(d, r);
 }
 
-static uint64_t shuffle_words(const uint16_t *w, unsigned imm8)
+static uint64_t shuffle_words(const u16_any *w, unsigned imm8)
 {
 	return (uint64_t)w[imm8 & 3] | (uint64_t)w[imm8 >> 2 & 3] << 16 |
 	       (uint64_t)w[imm8 >> 4 & 3] << 32 | (uint64_t)w[imm8 >> 6 & 3] << 48;
