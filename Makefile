@@ -1,0 +1,93 @@
+# A thin front for Meson: installs what is missing, builds, gets guest images, runs and tests.
+#
+#   make run        the default guest, to its shell           make bench    compare with other emulators
+#   make test       build and test; `N passed, N failed`      make install  into PREFIX (/usr/local)
+#   make test-all   the same with all the slow tests          make format   clang-format the sources
+#   make guest      only the default guest's images           make clean    remove build directories
+#
+# Variables: BUILD (build directory), GUEST (images), ARGS (options for doppel run), PREFIX, JOBS.
+
+BUILD ?= build
+BUILD_SAN ?= $(BUILD)-sanitize
+GUEST ?= guest
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+export GUEST_DIR := $(GUEST)
+export BUILD BUILD_SAN JOBS
+S := scripts/guest.sh
+
+.PHONY: all run guest test test-all bench install format clean deps-build deps-guest deps-test \
+	deps-bench guest-test
+
+all: deps-build $(BUILD)/build.ninja
+	ninja -C $(BUILD) -j $(JOBS)
+
+run: all guest
+	@echo "== doppel run: Ctrl-A x quits, so does poweroff in the guest"
+	@DOPPEL_GUEST_DIR=$(GUEST) $(BUILD)/doppel run $(ARGS)
+
+test: deps-test all guest guest-test
+	@scripts/test.sh quick
+
+test-all: deps-test all guest guest-test
+	@scripts/test.sh all
+
+deps-build:
+	@scripts/deps.sh build
+
+deps-guest:
+	@scripts/deps.sh guest
+
+deps-test:
+	@scripts/deps.sh build guest test
+
+deps-bench:
+	@scripts/deps.sh build guest bench
+
+$(BUILD)/build.ninja: | deps-build
+	meson setup $(BUILD)
+
+# Images. Each is made once; remove it to get it anew.
+guest: deps-guest $(GUEST)/vmlinuz $(GUEST)/initrd.img
+
+guest-test: deps-guest $(GUEST)/vmlinuz-amd64 $(GUEST)/vmlinuz-686 $(GUEST)/initrd-686.img \
+	$(GUEST)/xen
+
+$(GUEST)/vmlinuz: | deps-guest
+	@$(S) depends linux-image-cloud-amd64 'linux-image-[0-9]*' '/boot/vmlinuz-*' $@
+
+$(GUEST)/busybox: | deps-guest
+	@$(S) file busybox-static /bin/busybox $@
+
+$(GUEST)/initrd.img: $(GUEST)/busybox scripts/guest-init scripts/guest-applets.txt
+	@$(S) initrd $@ $(GUEST)/busybox scripts/guest-init
+
+$(GUEST)/vmlinuz-amd64: | deps-guest
+	@$(S) depends linux-image-amd64 'linux-image-[0-9]*' '/boot/vmlinuz-*' $@
+
+$(GUEST)/vmlinuz-686: | deps-guest
+	@$(S) depends linux-image-686-pae:i386 'linux-image-[0-9]*' '/boot/vmlinuz-*' $@
+
+$(GUEST)/busybox-686: | deps-guest
+	@$(S) file busybox-static:i386 /bin/busybox $@
+
+$(GUEST)/initrd-686.img: $(GUEST)/busybox-686 scripts/guest-init scripts/guest-applets.txt
+	@$(S) initrd $@ $(GUEST)/busybox-686 scripts/guest-init
+
+# A Multiboot image that is a package's own: the Xen hypervisor.
+$(GUEST)/xen: | deps-guest
+	@$(S) depends xen-system-amd64 'xen-hypervisor-[0-9]*' '/boot/xen-*.gz' $@
+
+bench: deps-bench all guest
+	@scripts/bench.sh
+
+install: all
+	meson configure $(BUILD) -Dprefix=$(PREFIX)
+	meson install -C $(BUILD)
+
+format:
+	@scripts/deps.sh format
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+clean:
+	rm -rf $(BUILD) $(BUILD_SAN)

@@ -1,0 +1,139 @@
+#!/bin/bash
+# Guest images from Debian packages, by package name, unpacked and not installed.
+#
+#   scripts/guest.sh file PACKAGE[:ARCH] PATH OUT        one file of a package (PATH may have * and ?)
+#   scripts/guest.sh depends PACKAGE[:ARCH] GLOB PATH OUT   the same, of the newest package among
+#                                                        PACKAGE's dependencies that matches GLOB
+#   scripts/guest.sh initrd OUT BUSYBOX INIT [FILE...]   an initramfs; FILEs go to its root
+#
+# Other architectures, and systems without package lists or rights, use package lists of their own
+# in $GUEST_DIR/.apt: the system's configuration is never touched and no rights are needed.
+set -eu -o pipefail
+cd "$(dirname "$0")/.."
+. scripts/common.sh
+guest=${GUEST_DIR:-guest}
+private=$PWD/$guest/.apt
+[ "${guest#/}" = "$guest" ] || private=$guest/.apt
+
+# Options that make apt use its own lists, for this architecture and i386.
+private_options() {
+	printf '%s\n' -o "Dir::State=$private/state" -o "Dir::Cache=$private/cache" \
+		-o "Dir::State::status=$private/status" -o APT::Architecture=amd64 \
+		-o APT::Architectures::=amd64 -o APT::Architectures::=i386 \
+		-o Acquire::Languages=none -o APT::Sandbox::User=root
+}
+
+private_update() {
+	mkdir -p "$private"/{state/lists/partial,cache/archives/partial}
+	: >"$private/status"
+	say "package lists of our own in $guest/.apt"
+	apt-get -q "${options[@]}" update || say "some package lists could not be had; going on"
+	touch "$private/updated"
+}
+
+# Sets options to the private lists, fetching them if they are not there or "fresh" is asked for.
+use_private() {
+	mapfile -t options < <(private_options)
+	if [ "${1-}" = fresh ] || [ ! -e "$private/updated" ]; then
+		private_update
+	fi
+}
+
+known() { apt-cache "${options[@]}" show --no-all-versions "$1" >/dev/null 2>&1; }
+
+choose_lists() {
+	command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || die \
+		"guest images come from Debian packages, and there is no apt-get or dpkg-deb here." \
+		"Put a kernel at $guest/vmlinuz and a static busybox at $guest/busybox yourself," \
+		"or use doppel run --kernel FILE --initrd FILE"
+	options=(-o APT::Sandbox::User=root)
+	case $1 in
+	*:*) use_private ;;
+	*) known "$1" || use_private ;;
+	esac
+	known "$1" || use_private fresh
+	known "$1" || die "no package $1 in the package lists (offline?)"
+}
+
+# The newest among the dependencies of $1 that match the pattern $2.
+newest_dependency() {
+	apt-cache "${options[@]}" depends --important "$1" | sed -n 's/^ *|\?Depends: *<\?\([^ >]*\)>\?$/\1/p' |
+		while read -r p; do
+			# shellcheck disable=SC2053
+			if [[ ${p%:*} = $2 ]]; then echo "$p"; fi
+		done | sort -V | tail -1
+}
+
+# Download package $1 to $work/*.deb.
+download() {
+	say "downloading $1"
+	(cd "$work" && apt-get -q "${options[@]}" download "$1") && return 0
+	use_private fresh # lists may be older than the archive
+	(cd "$work" && apt-get -q "${options[@]}" download "$1") || die "cannot download $1"
+}
+
+# Take file $1 out of $work/*.deb into $2.
+unpack() {
+	local found
+	dpkg-deb --fsys-tarfile "$work"/*.deb | tar -x -C "$work" --wildcards ".$1" ||
+		die "the package has no file $1"
+	found=$(cd "$work" && ls -d .$1 | sort -V | tail -1)
+	mkdir -p "$(dirname "$2")"
+	case $found in
+	*.gz) gzip -dc "$work/$found" >"$2.new" ;;
+	*) cp -L "$work/$found" "$2.new" ;;
+	esac
+	mv "$2.new" "$2"
+	echo "   $2: ${found#.}, $(wc -c <"$2") bytes"
+}
+
+get_file() {
+	choose_lists "$1"
+	download "$1"
+	unpack "$2" "$3"
+}
+
+get_depends() {
+	local dependency
+	choose_lists "$1"
+	dependency=$(newest_dependency "$1" "$2")
+	[ -n "$dependency" ] || die "$1 depends on nothing like $2"
+	case $1 in
+	*:*) dependency=${dependency%:*}:${1#*:} ;;
+	esac
+	download "$dependency"
+	unpack "$3" "$4"
+}
+
+# The same inputs give the same bytes: sorted names, no owners, no times. Not compressed: the
+# archive is small, and copying it costs a guest less than unpacking it.
+make_initrd() {
+	local out=$1 busybox=$2 init=$3 root=$work/root applet file
+	shift 3
+	mkdir -p "$root"/{bin,dev,proc,sys,tmp,root}
+	cp "$busybox" "$root/bin/busybox"
+	cp "$init" "$root/init"
+	chmod 755 "$root/bin/busybox" "$root/init"
+	for applet in $(cat scripts/guest-applets.txt); do
+		ln -s busybox "$root/bin/$applet"
+	done
+	for file in "$@"; do
+		cp "$file" "$root/"
+	done
+	find "$root" -exec touch -h -d @0 {} +
+	(cd "$root" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0 --reproducible) >"$out.new"
+	mv "$out.new" "$out"
+	echo "   $out: $(wc -c <"$out") bytes"
+}
+
+mkdir -p "$guest"
+work=$(mktemp -d "${TMPDIR:-/tmp}/doppel-guest.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+command=${1-}
+shift || true
+case $command in
+file) get_file "$@" ;;
+depends) get_depends "$@" ;;
+initrd) make_initrd "$@" ;;
+*) sed -n '2,11s/^# \?//p' "$0"; exit 2 ;;
+esac
