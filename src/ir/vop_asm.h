@@ -9,6 +9,7 @@
 #include "ir/vop_impl.h"
 
 typedef long long vop_v __attribute__((vector_size(16)));
+typedef long long vop_v_any __attribute__((vector_size(16), aligned(1), may_alias));
 
 enum { VOP_CF = 1 << 0, VOP_PF = 1 << 2, VOP_ZF = 1 << 6, VOP_SF = 1 << 7, VOP_OF = 1 << 11 };
 
@@ -18,13 +19,12 @@ enum { VOP_CF = 1 << 0, VOP_PF = 1 << 2, VOP_ZF = 1 << 6, VOP_SF = 1 << 7, VOP_O
 
 static inline vop_v vop_load(const union ir_vec *p)
 {
-	return (vop_v){(long long)p->u64[0], (long long)p->u64[1]};
+	return *(const vop_v_any *)p;
 }
 
 static inline void vop_store(union ir_vec *d, vop_v v)
 {
-	d->u64[0] = (uint64_t)v[0];
-	d->u64[1] = (uint64_t)v[1];
+	*(vop_v_any *)d = v;
 }
 
 /* d = insn(a, b), the instruction's destination being a. */
