@@ -414,6 +414,18 @@ static void build_pure(struct lower *l, ir_ref r, struct built *o)
 	}
 }
 
+/* As build_pure, or, with fn, exactly the binary operation r carried out by fn. */
+static void build_as(struct lower *l, ir_ref r, iop_fn fn, struct built *o)
+{
+	if (!fn) {
+		build_pure(l, r, o);
+		return;
+	}
+	*o = (struct built){0};
+	build_binary(l, insn_of(l, r), o);
+	o->fn = fn;
+}
+
 static struct iop *emit_built(struct lower *l, const struct built *o, uint16_t d)
 {
 	struct iop *op = lower_emit(l, o->fn);
@@ -477,9 +489,7 @@ void lower_emit_direct(struct lower *l, ir_ref r, ir_ref source, uint32_t offset
 {
 	struct built o;
 
-	build_pure(l, source, &o);
-	if (fused)
-		o.fn = fused;
+	build_as(l, source, fused, &o);
 	consume_args(l, source);
 	lower_clobber(l, offset, bytes);
 	emit_built(l, &o, (uint16_t)offset);
@@ -496,8 +506,7 @@ void lower_emit_as(struct lower *l, ir_ref r, iop_fn fn)
 	struct built o;
 	struct value *v = &l->value[r];
 
-	build_pure(l, r, &o);
-	o.fn = fn;
+	build_as(l, r, fn, &o);
 	consume_args(l, r);
 	v->slot = v->uses ? lower_temp(l, ir_type_of(l->b, r)) : lower_dummy_slot();
 	v->where = v->uses ? IN_TEMP : GONE;

@@ -21,7 +21,8 @@ static void pc_irq_legacy(void *opaque, unsigned n, int level)
 {
 	struct machine *m = opaque;
 
-	pc_irq(m, n, hpet_legacy_active(&m->hpet) ? 0 : level);
+	if (!hpet_legacy_active(&m->hpet))
+		pc_irq(m, n, level);
 }
 
 static struct irq_line line(struct machine *m, unsigned n)
