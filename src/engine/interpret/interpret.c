@@ -309,7 +309,8 @@ static bool exec_alone(struct engine_cpu *e, struct iblock *b)
 	cpu->run_budget -= rest;
 	cpu->block_insns = b->insns;
 	e->hot.block = b;
-	cpu->code_lo = cpu->code_hi = 0;
+	cpu->code_lo = b->gpa;
+	cpu->code_hi = b->gpa + b->bytes;
 	while (op)
 		op = op->fn(cpu, op);
 	cpu->budget += rest;
