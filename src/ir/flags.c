@@ -154,7 +154,7 @@ uint32_t ir_flags_eval(uint32_t key, uint64_t a, uint64_t b, uint64_t c)
 	case IR_FLAGS_SAR:
 		return common | shift_flags(kind, bits, a, b, r);
 	case IR_FLAGS_MUL:
-		return common | (b ? CF | OF : 0);
+		return common | (b & bits_mask(bits) ? CF | OF : 0);
 	default:
 		return common;
 	}
