@@ -117,6 +117,18 @@ static void flags_fuse_with_results(void **state)
 	assert_int_equal(x86_rflags_read(b->cpu) & X86_ARITH_FLAGS, X86_ZF | X86_PF);
 }
 
+/* The operands of a TEST live as long as its flags are being made. */
+static void flags_keep_operands(void **state)
+{
+	struct box *b = *state;
+
+	/* test [ebx],bl */
+	b->cpu->gpr[X86_RBX] = 0x2001;
+	b->ram[0x2001] = 0xff;
+	RUN(b, "\x84\x1b", 1);
+	assert_int_equal(x86_rflags_read(b->cpu) & X86_ARITH_FLAGS, 0);
+}
+
 static void memory_forms(void **state)
 {
 	struct box *b = *state;
@@ -154,6 +166,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(budget_is_exact, setup, teardown),
 		cmocka_unit_test_setup_teardown(flags_fuse_with_results, setup, teardown),
+		cmocka_unit_test_setup_teardown(flags_keep_operands, setup, teardown),
 		cmocka_unit_test_setup_teardown(memory_forms, setup, teardown),
 		cmocka_unit_test_setup_teardown(code_that_changes_itself, setup, teardown),
 	};

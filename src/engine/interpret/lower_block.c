@@ -132,6 +132,7 @@ static void emit_fused(struct lower *l, ir_ref f, ir_ref flags, ir_ref p)
 	iop_fn fn = fused_fn(l, f);
 	const struct ir_insn *put = p == IR_NONE ? NULL : insn_of(l, p);
 
+	l->value[f].uses++; /* it and its operands outlive the flags that may be its only use */
 	lower_consume(l, flags);
 	lower_clobber_flags(l);
 	if (put) {
@@ -143,6 +144,7 @@ static void emit_fused(struct lower *l, ir_ref f, ir_ref flags, ir_ref p)
 	} else {
 		lower_emit_as(l, f, fn);
 	}
+	lower_consume(l, f);
 }
 
 /* May put p take operation f directly? */
