@@ -27,6 +27,7 @@ const struct x86_row *const x86_families[] = {
 	x86_rows_stack,
 	x86_rows_flagops,
 	x86_rows_misc,
+	x86_rows_x87,
 	NULL,
 };
 
@@ -46,5 +47,6 @@ const struct ir_helper *const x86_helper_families[] = {
 	x86_helpers_stack,
 	x86_helpers_flagops,
 	x86_helpers_misc,
+	x86_helpers_x87,
 	NULL,
 };

@@ -42,6 +42,7 @@ extern const struct ir_helper x86_helpers_atomic[];
 extern const struct ir_helper x86_helpers_stack[];
 extern const struct ir_helper x86_helpers_flagops[];
 extern const struct ir_helper x86_helpers_misc[];
+extern const struct ir_helper x86_helpers_x87[];
 
 /* All tables of helpers, NULL-terminated: for the IR parser. */
 extern const struct ir_helper *const x86_helper_families[];
