@@ -8,6 +8,7 @@
 
 static const struct pc_protocol *const protocols[] = {
 	&pc_protocol_linux,
+	&pc_protocol_flat,
 	NULL,
 };
 

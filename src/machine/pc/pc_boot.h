@@ -12,6 +12,7 @@ struct pc_protocol {
 	int (*boot)(struct machine *m, const struct boot_config *b, struct error *err);
 };
 
+extern const struct pc_protocol pc_protocol_flat;
 extern const struct pc_protocol pc_protocol_linux;
 
 /* What the loader puts into low memory. */
