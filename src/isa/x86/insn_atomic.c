@@ -86,17 +86,14 @@ static void accumulator_update(struct lift *l, ir_ref equal, ir_ref acc, ir_ref 
 		lift_set_gpr(l, X86_RAX, ir_select(l->b, equal, acc, old));
 }
 
-/*
- * Register destination. A 32-bit one that differs keeps its upper half, though not if source and
- * destination are one register: as the silicon does.
- */
+/* Register destination. A 32-bit one that differs keeps its upper half, as the silicon does. */
 static void cmpxchg_reg(struct lift *l, const struct x86_insn *i, ir_ref acc, ir_ref src)
 {
 	struct ir_block *b = l->b;
 	ir_ref old = lift_read(l, i, 0), equal = ir_cmp(b, IR_EQ, acc, old), v;
 	unsigned dst = i->op[0].reg;
 
-	if (ir_type_of(b, old) == IR_I32 && dst != i->op[1].reg)
+	if (ir_type_of(b, old) == IR_I32)
 		v = ir_select(b, equal, ir_zext(b, IR_I64, src), lift_gpr(l, dst, 8));
 	else
 		v = ir_select(b, equal, src, old);
