@@ -35,20 +35,20 @@ enum {
 
 /* clang-format off */
 const struct ir_helper x86_helpers_x87[] = {
-	[HELPER_ARITH] = {"x87_arith", x87_arith, 1, IR_I8, 0, READS, WRITES},
-	[HELPER_ARITH_MEM] = {"x87_arith_mem", x87_arith_mem, 3, IR_I8, 0, READS, WRITES},
-	[HELPER_COMPARE_FLAGS] = {"x87_compare_flags", x87_compare_flags, 2, IR_I64, 0, READS, WRITES},
-	[HELPER_LOAD_VALUE] = {"x87_load_value", x87_load_value, 3, IR_I8, 0, READS, WRITES},
-	[HELPER_LOAD_CONST] = {"x87_load_const", x87_load_const, 1, IR_I8, 0, READS, WRITES},
-	[HELPER_LOAD80] = {"x87_load80", x87_load80, 3, IR_I8, MEMORY, READS, WRITES},
-	[HELPER_LOAD_BCD] = {"x87_load_bcd", x87_load_bcd, 3, IR_I8, MEMORY, READS, WRITES},
-	[HELPER_STORE] = {"x87_store", x87_store, 3, IR_I8, MEMORY, READS, WRITES},
-	[HELPER_MOVE] = {"x87_move", x87_move, 1, IR_I8, 0, READS, WRITES},
-	[HELPER_CMOV] = {"x87_cmov", x87_cmov, 2, IR_I8, 0, READS, WRITES},
-	[HELPER_FUNC] = {"x87_func", x87_func, 1, IR_I8, 0, READS, WRITES},
+	[HELPER_ARITH] = {"x87_arith", x87_arith, 1, IR_VOID, IR_HELPER_FAULTS, READS, WRITES},
+	[HELPER_ARITH_MEM] = {"x87_arith_mem", x87_arith_mem, 3, IR_VOID, IR_HELPER_FAULTS, READS, WRITES},
+	[HELPER_COMPARE_FLAGS] = {"x87_compare_flags", x87_compare_flags, 2, IR_I64, IR_HELPER_FAULTS, READS, WRITES},
+	[HELPER_LOAD_VALUE] = {"x87_load_value", x87_load_value, 3, IR_VOID, IR_HELPER_FAULTS, READS, WRITES},
+	[HELPER_LOAD_CONST] = {"x87_load_const", x87_load_const, 1, IR_VOID, IR_HELPER_FAULTS, READS, WRITES},
+	[HELPER_LOAD80] = {"x87_load80", x87_load80, 3, IR_VOID, MEMORY, READS, WRITES},
+	[HELPER_LOAD_BCD] = {"x87_load_bcd", x87_load_bcd, 3, IR_VOID, MEMORY, READS, WRITES},
+	[HELPER_STORE] = {"x87_store", x87_store, 3, IR_VOID, MEMORY, READS, WRITES},
+	[HELPER_MOVE] = {"x87_move", x87_move, 1, IR_VOID, IR_HELPER_FAULTS, READS, WRITES},
+	[HELPER_CMOV] = {"x87_cmov", x87_cmov, 2, IR_VOID, IR_HELPER_FAULTS, READS, WRITES},
+	[HELPER_FUNC] = {"x87_func", x87_func, 1, IR_VOID, IR_HELPER_FAULTS, READS, WRITES},
 	[HELPER_FNINIT] = {"x87_fninit", x87_fninit, 0, IR_VOID, 0, READS, WRITES},
 	[HELPER_FNCLEX] = {"x87_fnclex", x87_fnclex, 0, IR_VOID, 0, READS, WRITES},
-	[HELPER_FLDCW] = {"x87_fldcw", x87_fldcw, 1, IR_I8, 0, READS, WRITES},
+	[HELPER_FLDCW] = {"x87_fldcw", x87_fldcw, 1, IR_VOID, IR_HELPER_FAULTS, READS, WRITES},
 	[HELPER_FWAIT] = {"x87_fwait", x87_fwait, 0, IR_VOID, IR_HELPER_FAULTS, X86_ST_X87 | X86_ST_SYS, 0},
 	[HELPER_FNSTENV] = {"x87_fnstenv", x87_fnstenv, 2, IR_VOID, MEMORY, READS, WRITES},
 	[HELPER_FLDENV] = {"x87_fldenv", x87_fldenv, 2, IR_VOID, MEMORY, READS, WRITES},
@@ -59,12 +59,6 @@ const struct ir_helper x86_helpers_x87[] = {
 /* clang-format on */
 
 /* ---- lift functions */
-
-/* Leave the block if the helper says that an exception is now pending: see x87.h. */
-static void leave_if(struct lift *l, const struct x86_insn *i, ir_ref pending)
-{
-	ir_exit_if(l->b, pending, (int64_t)(i->pc_offset + i->len));
-}
 
 static ir_ref what(struct lift *l, const struct x86_insn *i)
 {
@@ -80,7 +74,7 @@ static ir_ref what(struct lift *l, const struct x86_insn *i)
 /* Helpers of `what` alone. */
 static void lift_x87(struct lift *l, const struct x86_insn *i, unsigned helper)
 {
-	leave_if(l, i, lift_call(l, &x86_helpers_x87[helper], what(l, i), IR_NONE, IR_NONE));
+	lift_call(l, &x86_helpers_x87[helper], what(l, i), IR_NONE, IR_NONE);
 }
 
 /* Helpers of a value from memory. */
@@ -88,7 +82,7 @@ static void lift_x87_value(struct lift *l, const struct x86_insn *i, unsigned he
 {
 	ir_ref v = lift_read_zext(l, i, 0, IR_I64);
 
-	leave_if(l, i, lift_call(l, &x86_helpers_x87[helper], v, what(l, i), lift_offset(l, i)));
+	lift_call(l, &x86_helpers_x87[helper], v, what(l, i), lift_offset(l, i));
 }
 
 /* Helpers that access memory themselves. */
@@ -97,7 +91,7 @@ static void lift_x87_memory(struct lift *l, const struct x86_insn *i, unsigned h
 {
 	ir_ref lin = lift_linear(l, i, i->op[0].bytes, a);
 
-	leave_if(l, i, lift_call(l, &x86_helpers_x87[helper], lin, what(l, i), lift_offset(l, i)));
+	lift_call(l, &x86_helpers_x87[helper], lin, what(l, i), lift_offset(l, i));
 }
 
 static void lift_arith(struct lift *l, const struct x86_insn *i)
@@ -150,7 +144,7 @@ static void lift_cmov(struct lift *l, const struct x86_insn *i)
 {
 	ir_ref cond = ir_zext(l->b, IR_I64, lift_cond(l, i->row->arg & X87_WHAT_OP));
 
-	leave_if(l, i, lift_call(l, &x86_helpers_x87[HELPER_CMOV], cond, what(l, i), IR_NONE));
+	lift_call(l, &x86_helpers_x87[HELPER_CMOV], cond, what(l, i), IR_NONE);
 }
 
 static void lift_compare_flags(struct lift *l, const struct x86_insn *i)
@@ -158,8 +152,7 @@ static void lift_compare_flags(struct lift *l, const struct x86_insn *i)
 	ir_ref r = lift_call(l, &x86_helpers_x87[HELPER_COMPARE_FLAGS], lift_packed_flags(l),
 			     what(l, i), IR_NONE);
 
-	lift_set_packed_flags(l, ir_zext(l->b, IR_I64, ir_trunc(l->b, IR_I32, r)));
-	leave_if(l, i, ir_trunc(l->b, IR_I8, ir_bin_imm(l->b, IR_SHR, r, 32)));
+	lift_set_packed_flags(l, r);
 }
 
 static void lift_fnstsw(struct lift *l, const struct x86_insn *i)
@@ -174,9 +167,8 @@ static void lift_fnstcw(struct lift *l, const struct x86_insn *i)
 
 static void lift_fldcw(struct lift *l, const struct x86_insn *i)
 {
-	leave_if(l, i,
-		 lift_call(l, &x86_helpers_x87[HELPER_FLDCW], lift_read_zext(l, i, 0, IR_I64),
-			   IR_NONE, IR_NONE));
+	lift_call(l, &x86_helpers_x87[HELPER_FLDCW], lift_read_zext(l, i, 0, IR_I64), IR_NONE,
+		  IR_NONE);
 }
 
 static void lift_fwait(struct lift *l, const struct x86_insn *i)
@@ -325,7 +317,7 @@ const struct x86_row x86_rows_x87[] = {
 	X86("DF C8+i", "STi", FPU, 0, 0, 0, lift_move, "fxch", X87, X87_FXCH),
 	X86("DD D0+i", "STi", FPU, 0, 0, 0, lift_move, "fst", X87, X87_FST),
 	X86("DD D8+i", "STi", FPU, 0, 0, 0, lift_move, "fstp", X87, X87_FST | POP),
-	X86("D9 D8+i", "STi", FPU, 0, 0, 0, lift_move, "fstpnce", X87, X87_FST | POP),
+	X86("D9 D8+i", "STi", FPU, 0, 0, 0, lift_move, "fstpnce", X87, X87_FSTPNCE),
 	X86("DF D0+i", "STi", FPU, 0, 0, 0, lift_move, "fstp", X87, X87_FST | POP),
 	X86("DF D8+i", "STi", FPU, 0, 0, 0, lift_move, "fstp", X87, X87_FST | POP),
 	X86("DD C0+i", "STi", FPU, 0, 0, 0, lift_move, "ffree", X87, X87_FFREE),

@@ -1,11 +1,12 @@
 /*
  * The x87 register stack, status and exceptions. SDM vol. 1, 8.1 (registers, pointers), 8.4 and 8.5
  * (exceptions). The pointers are recorded by every instruction that is not a control instruction,
- * whether or not it raises an exception, and so is the opcode (vol. 1, 8.1.8 and 8.1.9).
+ * whether or not it raises an exception, and so is the opcode (vol. 1, 8.1.8 and 8.1.9). Condition
+ * codes that the manual leaves undefined, or that processors disagree on, are as AMD processors
+ * have them.
  */
 #include "isa/x86/x87.h"
 
-#include "isa/x86/fault.h"
 #include "isa/x86/fpu.h"
 #include "isa/x86/mmu.h"
 #include "isa/x86/mode.h"
@@ -78,16 +79,30 @@ void x87_status(struct x86_cpu *cpu, uint16_t sw, unsigned codes)
 	cpu->fsw = (uint16_t)((cpu->fsw & ~codes) | (sw & (codes | X87_EXCEPTIONS | X87_SF)));
 }
 
+bool x87_restart(struct x86_cpu *cpu, unsigned sw)
+{
+	if (!(sw & ~(unsigned)cpu->fcw & X87_EXCEPTIONS) || cpu->alone)
+		return false;
+	cpu->exit_code = X86_EXIT_RESTART;
+	return true;
+}
+
+static bool stack_fault(struct x86_cpu *cpu, unsigned c1)
+{
+	if (x87_restart(cpu, X87_IE))
+		return false;
+	x87_status(cpu, (uint16_t)(X87_IE | X87_SF | c1), X87_C1);
+	return cpu->fcw & X87_IE;
+}
+
 bool x87_underflow(struct x86_cpu *cpu)
 {
-	x87_status(cpu, X87_IE | X87_SF, X87_C1);
-	return cpu->fcw & X87_IE;
+	return stack_fault(cpu, 0);
 }
 
 bool x87_overflow(struct x86_cpu *cpu)
 {
-	x87_status(cpu, X87_IE | X87_SF | X87_C1, X87_C1);
-	return cpu->fcw & X87_IE;
+	return stack_fault(cpu, X87_C1);
 }
 
 bool x87_computed(const struct x86_cpu *cpu, uint16_t sw)
@@ -120,10 +135,9 @@ void x87_note(struct x86_cpu *cpu, uint64_t what, uint64_t fdp)
 
 uint64_t x87_finish(struct x86_cpu *cpu)
 {
-	if (!(cpu->fsw & ~(unsigned)cpu->fcw & X87_EXCEPTIONS) || (cpu->fsw & X87_ES))
-		return 0;
-	cpu->fsw |= X87_ES | X87_B;
-	x86_mode_update(cpu);
-	x86_request(cpu, X86_REQ_SYNC);
-	return 1;
+	if ((cpu->fsw & ~(unsigned)cpu->fcw & X87_EXCEPTIONS) && !(cpu->fsw & X87_ES)) {
+		cpu->fsw |= X87_ES | X87_B;
+		x86_mode_update(cpu);
+	}
+	return 0;
 }

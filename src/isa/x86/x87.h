@@ -6,9 +6,9 @@
  * under the guest's control word. Stack, tags, exceptions and pointers are kept here.
  *
  * An unmasked exception only sets FSW.ES; the next waiting instruction raises #MF, which is part of
- * the mode (X86_MODE_X87_PENDING). A helper that sets ES recomputes the mode, requests
- * X86_REQ_SYNC, and returns 1: the lifted code then leaves the block. The request makes the engine
- * look up the next block by the new mode though the two may be linked.
+ * the mode (X86_MODE_X87_PENDING), so the block must not go on. An instruction about to set ES
+ * therefore changes nothing and asks to be run alone (X86_EXIT_RESTART); then it does, and the
+ * engine finds the next block by the new mode.
  */
 #ifndef ISA_X86_X87_H
 #define ISA_X86_X87_H
@@ -79,9 +79,14 @@ void x87_push(struct x86_cpu *cpu, struct x86_fpr v); /* the caller knows that t
 extern const struct x86_fpr x87_indefinite; /* the default NaN; also packed BCD's indefinite */
 
 /* ---- status (x87.c) */
+/* Before anything changes: true if sw has an unmasked exception and the instruction is not running
+ * alone. It is then restarted, and the helper returns at once. */
+bool x87_restart(struct x86_cpu *cpu, unsigned sw);
 /* Exceptions of sw are added to FSW; of its condition codes those in codes replace FSW's. */
 void x87_status(struct x86_cpu *cpu, uint16_t sw, unsigned codes);
-/* A stack fault. True if it is masked: the caller then stores the indefinite value. */
+/* A stack fault. True if it is masked: the caller then stores the indefinite value. Else it may
+ * have called for a restart, which the caller need not know: what it does then would be done again.
+ */
 bool x87_underflow(struct x86_cpu *cpu);
 bool x87_overflow(struct x86_cpu *cpu);
 /* Nothing in sw that is unmasked kept the operation from having a result. */
@@ -90,7 +95,7 @@ bool x87_computed(const struct x86_cpu *cpu, uint16_t sw);
 void x87_summarize(struct x86_cpu *cpu);
 /* Record instruction and operand pointer and the opcode. */
 void x87_note(struct x86_cpu *cpu, uint64_t what, uint64_t fdp);
-/* The end of every helper: 1 if an unmasked exception is now pending, else 0. */
+/* The end of every helper: sets ES if an unmasked exception is now pending. Returns 0. */
 uint64_t x87_finish(struct x86_cpu *cpu);
 
 /* ---- helpers, in one table (insn_x87.c); x87_move.c */
@@ -115,7 +120,16 @@ enum x87_store {
 	X87_ST_BCD
 };
 enum x87_const { X87_ONE, X87_L2T, X87_L2E, X87_PI, X87_LG2, X87_LN2, X87_ZERO };
-enum x87_move { X87_FLD, X87_FST, X87_FXCH, X87_FFREE, X87_INCSTP, X87_DECSTP, X87_NOP };
+enum x87_move {
+	X87_FLD,
+	X87_FST,
+	X87_FSTPNCE,
+	X87_FXCH,
+	X87_FFREE,
+	X87_INCSTP,
+	X87_DECSTP,
+	X87_NOP
+};
 uint64_t x87_load_value(void *cpu, uint64_t value, uint64_t what, uint64_t fdp);
 uint64_t x87_load_const(void *cpu, uint64_t what, uint64_t b, uint64_t c);
 uint64_t x87_load80(void *cpu, uint64_t lin, uint64_t what, uint64_t fdp);
@@ -140,7 +154,7 @@ enum x87_arith {
 enum { X87_ARITH_VALUE_SHIFT = 3 }; /* in op, for arith_mem: enum x87_value */
 uint64_t x87_arith(void *cpu, uint64_t what, uint64_t b, uint64_t c);
 uint64_t x87_arith_mem(void *cpu, uint64_t value, uint64_t what, uint64_t fdp);
-/* flags: packed. Returns the new ones; bit 32 is x87_finish's result. */
+/* flags: packed. Returns the new ones. */
 uint64_t x87_compare_flags(void *cpu, uint64_t flags, uint64_t what, uint64_t c);
 
 /* x87_func.c: instructions without operands. */

@@ -15,14 +15,13 @@ static const unsigned unordered = X87_C0 | X87_C2 | X87_C3;
 /* A result that is not there for lack of an operand: to ST(dst), or "unordered". */
 static void missing_operand(struct x86_cpu *cpu, unsigned op, unsigned dst, uint64_t what)
 {
-	if (!x87_underflow(cpu)) {
-		if (is_compare(op))
-			x87_status(cpu, (uint16_t)unordered, unordered);
-		return;
-	}
+	bool masked = x87_underflow(cpu);
+
 	if (is_compare(op))
 		x87_status(cpu, (uint16_t)unordered, unordered);
-	else
+	if (!masked)
+		return;
+	if (!is_compare(op))
 		x87_set(cpu, dst, x87_indefinite);
 	x87_pop_as(cpu, what);
 }
@@ -34,6 +33,8 @@ static void operate(struct x86_cpu *cpu, x87_host_fn fn, unsigned op, unsigned d
 	struct x86_fpr x = *x87_st(cpu, dst);
 	uint16_t sw = fn(cpu->fcw, &x, &y);
 
+	if (x87_restart(cpu, sw))
+		return;
 	x87_status(cpu, sw, is_compare(op) ? X87_CODES : X87_C1);
 	if (!x87_computed(cpu, sw))
 		return;
@@ -82,20 +83,23 @@ uint64_t x87_compare_flags(void *p, uint64_t flags, uint64_t what, uint64_t c)
 {
 	struct x86_cpu *cpu = p;
 	unsigned sti = x87_sti(what);
+	unsigned codes = 0; /* that are set: seen on silicon, the manual has C1 cleared */
 	uint16_t sw;
 
 	x87_note(cpu, what, 0);
 	if (x87_empty(cpu, 0) || x87_empty(cpu, sti)) {
 		sw = (uint16_t)(X87_IE | X87_SF | unordered);
+		codes = X87_C1;
 	} else {
 		struct x86_fpr x = *x87_st(cpu, 0), y = *x87_st(cpu, sti);
 
 		sw = x87_host_arith[what & X87_WHAT_OP](cpu->fcw, &x, &y);
 	}
-	x87_status(cpu, sw, X87_C1);
-	if (x87_computed(cpu, sw)) {
-		flags = flags_of_codes(sw);
+	if (x87_restart(cpu, sw))
+		return flags;
+	x87_status(cpu, sw, codes);
+	if (x87_computed(cpu, sw))
 		x87_pop_as(cpu, what);
-	}
-	return flags | x87_finish(cpu) << 32;
+	x87_finish(cpu);
+	return flags_of_codes(sw);
 }

@@ -44,7 +44,13 @@ uint64_t x87_fldcw(void *p, uint64_t value, uint64_t b, uint64_t c)
 {
 	struct x86_cpu *cpu = p;
 
+	uint16_t old = cpu->fcw;
+
 	set_fcw(cpu, (uint16_t)value);
+	if (x87_restart(cpu, cpu->fsw)) { /* it unmasks an exception that was raised before */
+		cpu->fcw = old;
+		return 0;
+	}
 	return x87_finish(cpu);
 }
 

@@ -41,7 +41,6 @@ static void fault_result(struct x86_cpu *cpu, unsigned shape)
 {
 	switch (shape) {
 	case FUNC_TEST:
-		x87_status(cpu, X87_C0 | X87_C2 | X87_C3, X87_C0 | X87_C2 | X87_C3);
 		return;
 	case FUNC_POP:
 		x87_set(cpu, 1, x87_indefinite);
@@ -56,8 +55,9 @@ static void fault_result(struct x86_cpu *cpu, unsigned shape)
 }
 
 /* True if a register that must be there is empty, or one that must be free is not: all done. */
-static bool stack_fault(struct x86_cpu *cpu, unsigned shape)
+static bool stack_fault(struct x86_cpu *cpu, unsigned op)
 {
+	unsigned shape = funcs[op].shape;
 	bool masked;
 
 	if (x87_empty(cpu, 0) || ((shape == FUNC_XY || shape == FUNC_POP) && x87_empty(cpu, 1)))
@@ -66,9 +66,24 @@ static bool stack_fault(struct x86_cpu *cpu, unsigned shape)
 		masked = x87_overflow(cpu);
 	else
 		return false;
+	if (shape == FUNC_TEST)
+		x87_status(cpu, X87_C0 | X87_C2 | X87_C3, X87_C0 | X87_C2 | X87_C3);
+	else
+		x87_status(cpu, 0, funcs[op].codes & X87_C2);
 	if (masked)
 		fault_result(cpu, shape);
 	return true;
+}
+
+/* FPREM without a quotient, for an exception or a NaN, leaves the bits of one alone. */
+static unsigned codes_set(const struct x86_cpu *cpu, unsigned op, uint16_t sw,
+			  const struct x86_fpr *result)
+{
+	bool prem = op == X87_PREM || op == X87_PREM1;
+
+	if (prem && ((sw & X87_IE) || !x87_computed(cpu, sw) || (result->sexp & 0x7fff) == 0x7fff))
+		return X87_C1 | X87_C2;
+	return funcs[op].codes;
 }
 
 static void compute(struct x86_cpu *cpu, unsigned op)
@@ -77,7 +92,9 @@ static void compute(struct x86_cpu *cpu, unsigned op)
 	uint16_t sw = x87_host_func[op](cpu->fcw, &x, &y);
 	unsigned depth = sw & X87_HOST_TOP;
 
-	x87_status(cpu, sw, funcs[op].codes);
+	if (x87_restart(cpu, sw))
+		return;
+	x87_status(cpu, sw, codes_set(cpu, op, sw, &x));
 	switch (funcs[op].shape) {
 	case FUNC_X:
 	case FUNC_XY:
@@ -122,7 +139,7 @@ uint64_t x87_func(void *p, uint64_t what, uint64_t b, uint64_t c)
 	x87_note(cpu, what, 0);
 	if (op == X87_XAM && x87_empty(cpu, 0))
 		examine_empty(cpu);
-	else if (stack_fault(cpu, funcs[op].shape))
+	else if (stack_fault(cpu, op))
 		;
 	else if (op == X87_CHS || op == X87_ABS)
 		change_sign(cpu, op);

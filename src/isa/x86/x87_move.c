@@ -30,6 +30,8 @@ static uint64_t push_converted(struct x86_cpu *cpu, x87_host_fn fn, struct x86_f
 		return x87_finish(cpu);
 	}
 	sw = fn(cpu->fcw, &x, &y);
+	if (x87_restart(cpu, sw))
+		return 0;
 	x87_status(cpu, sw, X87_C1);
 	if ((sw & X87_HOST_TOP) == X87_HOST_ONE)
 		x87_push(cpu, x);
@@ -124,6 +126,8 @@ uint64_t x87_store(void *p, uint64_t lin, uint64_t what, uint64_t fdp)
 	bool stored = !(sw & ~(unsigned)cpu->fcw & (X87_EXCEPTIONS & ~X87_PE));
 	uint8_t b[10];
 
+	if (x87_restart(cpu, sw))
+		return 0;
 	store_le64(b, v.mant);
 	store_le16(b + 8, v.sexp);
 	if (stored ? !x86_mem_write(cpu, lin, b, bytes, mmu, flags)
@@ -149,6 +153,15 @@ static void fst(struct x86_cpu *cpu, unsigned sti, uint64_t what)
 	}
 	x87_set(cpu, sti, v);
 	x87_pop_as(cpu, what);
+}
+
+/* D9 D8+i: FSTP without stack check; an empty ST(0) is not copied. */
+static void fstpnce(struct x86_cpu *cpu, unsigned sti)
+{
+	if (!x87_empty(cpu, 0))
+		x87_set(cpu, sti, *x87_st(cpu, 0));
+	x87_status(cpu, 0, X87_C1);
+	x87_pop(cpu);
 }
 
 static void fxch(struct x86_cpu *cpu, unsigned sti)
@@ -192,12 +205,16 @@ uint64_t x87_move(void *p, uint64_t what, uint64_t b, uint64_t c)
 	case X87_FST:
 		fst(cpu, sti, what);
 		break;
+	case X87_FSTPNCE:
+		fstpnce(cpu, sti);
+		break;
 	case X87_FXCH:
 		fxch(cpu, sti);
 		break;
 	case X87_FFREE:
 		x87_free(cpu, sti);
 		x87_pop_as(cpu, what);
+		x87_status(cpu, 0, X87_C1);
 		break;
 	case X87_INCSTP:
 	case X87_DECSTP:
@@ -217,10 +234,8 @@ uint64_t x87_cmov(void *p, uint64_t cond, uint64_t what, uint64_t c)
 	if (x87_empty(cpu, 0) || x87_empty(cpu, sti)) {
 		if (x87_underflow(cpu))
 			x87_set(cpu, 0, x87_indefinite);
-	} else {
-		x87_status(cpu, 0, X87_C1);
-		if (cond)
-			x87_set(cpu, 0, *x87_st(cpu, sti));
+	} else if (cond) {
+		x87_set(cpu, 0, *x87_st(cpu, sti));
 	}
 	return x87_finish(cpu);
 }
