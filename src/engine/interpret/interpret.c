@@ -72,6 +72,7 @@ static void flush_jumps(void *opaque)
 static void flush_cache(struct engine_cpu *e)
 {
 	cache_flush(e->cache);
+	memset(e->hot.jump, 0xff, sizeof(e->hot.jump)); /* its blocks are no more */
 	flush_jumps(e);
 	e->hot.link = NULL;
 	e->hot.block = NULL;
@@ -158,6 +159,19 @@ static void hold(struct engine_cpu *e, uint64_t gpa, const uint8_t *hva)
 		engine_group_protect(e->group, e->cpu, align_down(gpa, PAGE_BYTES));
 }
 
+/* A jump cache entry from before a TLB flush: its block serves again if its page is still mapped
+ * there. Dropped blocks stay readable until the cache is flushed, which clears all entries. */
+static struct iblock *block_again(struct engine_cpu *e, const struct code_bytes *code)
+{
+	const struct x86_cpu *cpu = e->cpu;
+	const struct interp_jump *j = &e->hot.jump[interp_jump_index(cpu->rip)];
+
+	if (j->rip != cpu->rip || j->mode != cpu->mode || j->block->dead ||
+	    j->block->gpa != code->gpa || j->block->gpa2 != ~0ull)
+		return NULL;
+	return j->block;
+}
+
 /* The block at cs:rip of at most max_insns instructions; NULL with a fault recorded. alone: not
  * cached, for one use now. */
 static struct iblock *block_get(struct engine_cpu *e, unsigned max_insns, bool alone)
@@ -170,7 +184,9 @@ static struct iblock *block_get(struct engine_cpu *e, unsigned max_insns, bool a
 	if (!fetch(cpu, &code))
 		return NULL;
 	if (!alone) {
-		b = cache_find(e->cache, code.gpa, ~0ull, cpu->mode);
+		b = block_again(e, &code);
+		if (!b)
+			b = cache_find(e->cache, code.gpa, ~0ull, cpu->mode);
 		if (!b && near_page_end(&code))
 			b = find_straddling(e, &code);
 		if (b)
@@ -490,6 +506,7 @@ static int cpu_create(struct engine_cpu **out, struct engine_group *g, struct x8
 	e->cpu = cpu;
 	e->group = g;
 	e->hot.jump_gen = 1;
+	memset(e->hot.jump, 0xff, sizeof(e->hot.jump));
 	e->translator = translator_create(cpu, cfg);
 	e->cache = cache_create(cpu->space, CACHE_LIMIT_BYTES);
 	if (!e->translator || !e->cache || space_listen(cpu->space, code_written, e)) {
