@@ -10,8 +10,12 @@ bool elf_open(struct elf *e, const uint8_t *bytes, size_t len)
 {
 	uint16_t type;
 
-	if (len < 64 || memcmp(bytes, "\x7f" "ELF", 4) != 0 || bytes[5] != 1 ||
-	    (bytes[4] != 1 && bytes[4] != 2))
+	if (len < 64 ||
+	    memcmp(bytes,
+		   "\x7f"
+		   "ELF",
+		   4) != 0 ||
+	    bytes[5] != 1 || (bytes[4] != 1 && bytes[4] != 2))
 		return false;
 	*e = (struct elf){.bytes = bytes, .len = len, .is64 = bytes[4] == 2};
 	type = load_le16(bytes + 16);
@@ -47,4 +51,15 @@ bool elf_segment(const struct elf *e, unsigned n, struct elf_segment *s)
 	}
 	return s->offset <= e->len && s->file_bytes <= e->len - s->offset &&
 	       s->mem_bytes >= s->file_bytes;
+}
+
+uint64_t elf_entry_physical(const struct elf *e)
+{
+	struct elf_segment s;
+
+	for (unsigned i = 0; elf_segment(e, i, &s); i++)
+		if (s.type == ELF_PT_LOAD && e->entry >= s.vaddr &&
+		    e->entry - s.vaddr < s.mem_bytes)
+			return e->entry - s.vaddr + s.paddr;
+	return e->entry;
 }

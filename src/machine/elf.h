@@ -28,5 +28,7 @@ struct elf_segment {
 bool elf_open(struct elf *e, const uint8_t *bytes, size_t len);
 /* Segment n; false if it lies (in the file) outside it. */
 bool elf_segment(const struct elf *e, unsigned n, struct elf_segment *out);
+/* The entry point as a physical address: where its segment's vaddr holds it, moved to its paddr. */
+uint64_t elf_entry_physical(const struct elf *e);
 
 #endif

@@ -1,135 +1,138 @@
-/* Choosing a boot protocol by what the kernel file is, and the CPU state each protocol starts in. */
+/*
+ * Choosing a boot protocol by what the kernel file is. A compressed file of any format that unpack
+ * knows is looked at unpacked. What no protocol takes is named as exactly as can be told.
+ */
 #include "machine/pc/pc_boot.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "isa/x86/mode.h"
-
 static const struct pc_protocol *const protocols[] = {
-	&pc_protocol_linux,
-	&pc_protocol_flat,
-	NULL,
+	&pc_protocol_linux,	&pc_protocol_pvh,  &pc_protocol_multiboot2,
+	&pc_protocol_multiboot, &pc_protocol_flat, NULL,
 };
 
-int pc_boot(struct machine *m, const struct boot_config *b, struct error *err)
+/* ELF e_machine of what people may have at hand. */
+static const char *elf_machine_name(unsigned machine)
 {
-	pc_acpi_build(m);
-	for (unsigned i = 0; protocols[i]; i++)
-		if (protocols[i]->recognize(&b->kernel))
-			return protocols[i]->boot(m, b, err);
+	static const struct {
+		unsigned machine;
+		const char *name;
+	} names[] = {
+		{2, "SPARC"},	    {4, "68000"},  {8, "MIPS"},	     {20, "PowerPC"},
+		{21, "PowerPC64"},  {22, "S/390"}, {40, "ARM"},	     {42, "SuperH"},
+		{43, "SPARC V9"},   {50, "IA-64"}, {183, "AArch64"}, {243, "RISC-V"},
+		{258, "LoongArch"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (names[i].machine == machine)
+			return names[i].name;
+	return NULL;
+}
+
+static int refuse_elf(const struct boot_blob *k, struct error *err)
+{
+	unsigned machine = load_le16(k->bytes + 18);
+	const char *name;
+
+	if (k->bytes[5] == 2) /* big-endian */
+		machine = (uint8_t)(machine >> 8) | (machine & 0xff) << 8;
+	name = elf_machine_name(machine);
+	if (name)
+		return error_set(err, -ENOEXEC, "kernel %s: an ELF for %s, not x86", k->name, name);
+	if (machine != ELF_EM_386 && machine != ELF_EM_X86_64)
+		return error_set(err, -ENOEXEC, "kernel %s: an ELF for machine %u, not x86",
+				 k->name, machine);
+	if (!elf_open(&(struct elf){0}, k->bytes, k->len))
+		return error_set(err, -ENOEXEC,
+				 "kernel %s: an ELF, but truncated, damaged or not executable",
+				 k->name);
+	return error_set(err, -ENOEXEC,
+			 "kernel %s: an ELF with neither a PVH note (Linux: CONFIG_PVH) nor a "
+			 "Multiboot header; of Linux, a bzImage boots too",
+			 k->name);
+}
+
+static int refuse(const struct boot_blob *k, struct error *err)
+{
+	if (k->len >= 20 && memcmp(k->bytes, "\177ELF", 4) == 0)
+		return refuse_elf(k, err);
+	if (k->len >= 0x40 && memcmp(k->bytes + 0x38, "ARM\x64", 4) == 0)
+		return error_set(err, -ENOEXEC, "kernel %s: Linux for AArch64, not x86", k->name);
 	return error_set(err, -ENOEXEC,
 			 "kernel %s: not a bzImage, an ELF with a PVH note, a Multiboot kernel or "
 			 "a boot sector",
-			 b->kernel.name);
+			 k->name);
 }
 
-int pc_load(struct machine *m, uint64_t gpa, const void *bytes, uint64_t len, const char *what,
-	    struct error *err)
+/* An ELF of another machine may hold what looks like a Multiboot header. */
+static bool is_foreign(const struct boot_blob *k)
 {
-	uint8_t *to = space_ram_range(&m->memory, gpa, len);
-
-	if (!to && len)
-		return error_set(err, -ENOMEM,
-				 "memory: %s (%llu bytes at %#llx) does not fit %llu MiB", what,
-				 (unsigned long long)len, (unsigned long long)gpa,
-				 (unsigned long long)(m->cfg.memory_bytes >> 20));
-	if (len)
-		memcpy(to, bytes, len);
-	return 0;
+	return k->len >= 20 && memcmp(k->bytes, "\177ELF", 4) == 0 &&
+	       (k->bytes[5] != 1 || (load_le16(k->bytes + 18) != ELF_EM_386 &&
+				     load_le16(k->bytes + 18) != ELF_EM_X86_64));
 }
 
-int pc_load_initrd(struct machine *m, const struct boot_blob *initrd, uint64_t limit, uint64_t floor,
-		   uint64_t *gpa, struct error *err)
+static const struct pc_protocol *find_protocol(const struct boot_blob *k)
 {
-	uint64_t top = m->low_end < limit ? m->low_end : limit;
-
-	*gpa = 0;
-	if (!initrd->len)
-		return 0;
-	if (initrd->len > top || align_down(top - initrd->len, PAGE_BYTES) < floor)
-		return error_set(err, -ENOMEM,
-				 "memory: initrd %s (%zu MiB) does not fit %llu MiB beside the kernel",
-				 initrd->name, initrd->len >> 20,
-				 (unsigned long long)(m->cfg.memory_bytes >> 20));
-	*gpa = align_down(top - initrd->len, PAGE_BYTES);
-	return pc_load(m, *gpa, initrd->bytes, initrd->len, "the initrd", err);
+	if (is_foreign(k))
+		return NULL;
+	for (unsigned i = 0; protocols[i]; i++)
+		if (protocols[i]->recognize(k))
+			return protocols[i];
+	return NULL;
 }
 
-unsigned pc_e820(const struct machine *m, struct pc_e820 *out)
+/*
+ * Unpack the kernel file into *out, to be freed by the caller. Its size is not known: the room
+ * grows until it fits, or is larger than could be loaded. -ENOEXEC if it is not compressed.
+ */
+static int unpack_kernel(struct machine *m, const struct boot_config *b, struct boot_blob *out,
+			 struct error *err)
 {
-	unsigned n = 0;
+	const struct boot_blob *k = &b->kernel;
+	uint64_t room = align_up(k->len * 4ull, 1 << 20), max = m->cfg.memory_bytes;
+	struct error why = {{0}};
+	int r;
 
-	out[n++] = (struct pc_e820){0, PC_EBDA, PC_E820_RAM};
-	out[n++] = (struct pc_e820){PC_EBDA, PC_VIDEO - PC_EBDA, PC_E820_RESERVED};
-	out[n++] = (struct pc_e820){PC_ACPI, PC_ACPI_END - PC_ACPI, PC_E820_RESERVED};
-	out[n++] = (struct pc_e820){1 << 20, m->low_end - (1 << 20), PC_E820_RAM};
-	if (m->high_end)
-		out[n++] = (struct pc_e820){PC_HIGH, m->high_end - PC_HIGH, PC_E820_RAM};
-	return n;
+	for (;; room *= 2) {
+		size_t len = room < max ? room : max;
+		uint8_t *buf = b->alloc(len);
+		if (!buf)
+			return error_set(err, -ENOMEM, "out of memory unpacking kernel %s",
+					 k->name);
+		r = b->unpack(k->bytes, k->len, buf, &len, &why);
+		if (!r) {
+			*out = (struct boot_blob){buf, len, k->name};
+			return 0;
+		}
+		b->free(buf);
+		if (r != -ENOSPC)
+			return error_set(err, r, "kernel %s: %s", k->name, why.text);
+		if (room >= max)
+			return error_set(err, -ENOMEM,
+					 "memory: kernel %s unpacked does not fit %llu MiB",
+					 k->name, (unsigned long long)(max >> 20));
+	}
 }
 
-/* ---- CPU state: flat segments as the protocols ask for them */
-static void flat_segments(struct x86_cpu *cpu, uint16_t cs, uint16_t ds, bool code64)
+int pc_boot(struct machine *m, const struct boot_config *b, struct error *err)
 {
-	for (int s = 0; s < 6; s++)
-		cpu->seg[s] = (struct x86_seg){.sel = ds, .attr = 0xc093, .limit = ~0u};
-	cpu->seg[X86_CS] =
-		(struct x86_seg){.sel = cs, .attr = code64 ? 0xa09b : 0xc09b, .limit = ~0u};
-	cpu->ldtr = (struct x86_seg){.attr = 0x82, .limit = 0xffff};
-	cpu->tr = (struct x86_seg){.attr = 0x8b, .limit = 0xffff};
-}
+	const struct pc_protocol *p = find_protocol(&b->kernel);
+	struct boot_config unpacked = *b;
+	int r;
 
-/* A GDT that matches what is loaded: null, null, code, data. */
-static void build_gdt(struct machine *m, bool code64)
-{
-	const uint64_t gdt[4] = {0, 0, code64 ? 0x00af9b000000ffffull : 0x00cf9b000000ffffull,
-				 0x00cf93000000ffffull};
-
-	memcpy(m->ram + PC_BOOT_GDT, gdt, sizeof(gdt));
-	m->cpus[0].gdtr = (struct x86_table){PC_BOOT_GDT, sizeof(gdt) - 1};
-	m->cpus[0].idtr = (struct x86_table){0, 0};
-}
-
-/* Identity map of the first 4 GiB in 2 MiB pages. */
-static void build_page_tables(struct machine *m)
-{
-	enum { PRESENT_WRITE = 3, LARGE = 1 << 7 };
-	uint8_t *p = m->ram + PC_BOOT_PAGES;
-
-	memset(p, 0, PC_BOOT_PAGES_LEN);
-	store_le64(p, (PC_BOOT_PAGES + 0x1000) | PRESENT_WRITE);
-	for (unsigned i = 0; i < 4; i++)
-		store_le64(p + 0x1000 + 8 * i, (PC_BOOT_PAGES + 0x2000 + 0x1000 * i) | PRESENT_WRITE);
-	for (uint64_t i = 0; i < 2048; i++)
-		store_le64(p + 0x2000 + 8 * i, i << 21 | PRESENT_WRITE | LARGE);
-}
-
-void pc_enter_protected(struct machine *m, uint64_t entry, uint16_t cs, uint16_t ds)
-{
-	struct x86_cpu *cpu = &m->cpus[0];
-
-	build_gdt(m, false);
-	flat_segments(cpu, cs, ds, false);
-	cpu->cr0 = X86_CR0_PE | X86_CR0_ET;
-	cpu->rip = entry;
-	cpu->rflags = 2;
-	lapic_virtual_wire(&m->lapic[0]);
-	acpi_pm_enable(&m->pm);
-	x86_mode_update(cpu);
-}
-
-void pc_enter_long(struct machine *m, uint64_t entry, uint16_t cs, uint16_t ds)
-{
-	struct x86_cpu *cpu = &m->cpus[0];
-
-	pc_enter_protected(m, entry, cs, ds);
-	build_gdt(m, true);
-	build_page_tables(m);
-	flat_segments(cpu, cs, ds, true);
-	cpu->cr4 = X86_CR4_PAE;
-	cpu->cr3 = PC_BOOT_PAGES;
-	cpu->efer = X86_EFER_LME | X86_EFER_LMA;
-	cpu->cr0 = X86_CR0_PE | X86_CR0_ET | X86_CR0_PG;
-	x86_mode_update(cpu);
+	pc_acpi_build(m);
+	if (p)
+		return p->boot(m, b, err);
+	r = unpack_kernel(m, b, &unpacked.kernel, err);
+	if (r == -ENOEXEC)
+		return refuse(&b->kernel, err);
+	if (r)
+		return r;
+	p = find_protocol(&unpacked.kernel);
+	r = p ? p->boot(m, &unpacked, err) : refuse(&unpacked.kernel, err);
+	b->free((void *)(uintptr_t)unpacked.kernel.bytes);
+	return r;
 }

@@ -2,6 +2,7 @@
 #ifndef MACHINE_PC_PC_BOOT_H
 #define MACHINE_PC_PC_BOOT_H
 
+#include "machine/elf.h"
 #include "machine/pc/pc.h"
 
 struct pc_protocol {
@@ -14,16 +15,24 @@ struct pc_protocol {
 
 extern const struct pc_protocol pc_protocol_flat;
 extern const struct pc_protocol pc_protocol_linux;
+extern const struct pc_protocol pc_protocol_multiboot;
+extern const struct pc_protocol pc_protocol_multiboot2;
+extern const struct pc_protocol pc_protocol_pvh;
 
-/* What the loader puts into low memory. */
+/* What the loader puts into low memory; no kernel may lie over it. */
 enum {
 	PC_BOOT_GDT = 0x6000,
-	PC_BOOT_PARAMS = 0x7000,
+	PC_BOOT_PARAMS = 0x7000, /* what the protocol tells the kernel; a page */
 	PC_BOOT_PAGES = 0x9000,
 	PC_BOOT_PAGES_LEN = 0x6000,
+	PC_BOOT_INFO = 0x10000, /* Multiboot 2 information, with the command line in it */
+	PC_BOOT_INFO_LEN = 0x10000,
 	PC_BOOT_CMDLINE = 0x20000,
 	PC_BOOT_CMDLINE_MAX = 0x10000,
+	PC_BOOT_END = 0x30000,
 };
+
+/* pc_boot_load.c: placing things in memory. */
 
 enum { PC_E820_RAM = 1, PC_E820_RESERVED = 2, PC_E820_MAX = 8 };
 struct pc_e820 {
@@ -36,12 +45,37 @@ unsigned pc_e820(const struct machine *m, struct pc_e820 *out);
 /* Copy to guest RAM, or say that `what` does not fit. */
 int pc_load(struct machine *m, uint64_t gpa, const void *bytes, uint64_t len, const char *what,
 	    struct error *err);
+
+/* What was loaded of a kernel: guest-physical, [base, top). Starts as zeros. */
+struct pc_loaded {
+	uint64_t base, top;
+};
+/* Part of a kernel: len bytes and zeros up to mem_len. It must lie in RAM, clear of the loader's
+ * own data and the tables below 1 MiB. *l grows around it. */
+int pc_load_part(struct machine *m, const char *kernel, uint64_t gpa, const void *bytes,
+		 uint64_t len, uint64_t mem_len, struct pc_loaded *l, struct error *err);
+/* The loadable segments of an ELF file at their physical addresses. */
+int pc_load_elf(struct machine *m, const char *kernel, const struct elf *e, struct pc_loaded *l,
+		struct error *err);
+
+/* A Multiboot kernel that gives its own addresses, as four fields of its header: of the header, of
+ * the start and end of what is loaded (0: the file's end) and of the zeros after it (0: none). */
+int pc_load_addresses(struct machine *m, const struct boot_blob *kernel, uint64_t header_offset,
+		      const uint8_t fields[16], struct pc_loaded *l, struct error *err);
+
 /* Place the initrd as high as possible below limit and above floor; *gpa 0 if there is none. */
 int pc_load_initrd(struct machine *m, const struct boot_blob *initrd, uint64_t limit, uint64_t floor,
 		   uint64_t *gpa, struct error *err);
+/* A file's name without directories, as one word; returns its length, less than size. */
+size_t pc_boot_word(const char *name, char *out, size_t size);
+/* The command line at PC_BOOT_CMDLINE, at most max characters. program, if not NULL, becomes its
+ * first word: the file's name without directories or blanks. */
+int pc_load_cmdline(struct machine *m, const char *program, const char *cmdline, uint64_t max,
+		    struct error *err);
 
-/* Boot CPU at entry: 32-bit protected mode without paging, or 64-bit mode with the first 4 GiB
- * mapped to themselves. Interrupts off. cs and ds are the selectors that the protocol states. */
+/* pc_boot_cpu.c: the boot CPU at entry, 32-bit protected mode without paging, or 64-bit mode with
+ * the first 4 GiB mapped to themselves. Interrupts off. cs and ds are the selectors that the
+ * protocol states. */
 void pc_enter_protected(struct machine *m, uint64_t entry, uint16_t cs, uint16_t ds);
 void pc_enter_long(struct machine *m, uint64_t entry, uint16_t cs, uint16_t ds);
 

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "machine/elf.h"
 #include "machine/pc/pc_boot.h"
 
 /* Offsets in the setup header, which lies at 1f1h of file and boot parameters alike. */
@@ -40,7 +39,8 @@ struct image {
 	const uint8_t *setup; /* start of the file */
 	const uint8_t *payload;
 	size_t payload_len;
-	uint64_t entry, top; /* entry point and end of what was loaded */
+	uint64_t entry;
+	struct pc_loaded loaded;
 	bool is64;
 };
 
@@ -61,37 +61,12 @@ static int find_payload(const struct boot_blob *k, struct image *im, struct erro
 	offset = start + load_le32(k->bytes + SETUP_PAYLOAD);
 	len = load_le32(k->bytes + SETUP_PAYLOAD_LEN);
 	if (offset > k->len || len > k->len - offset || len < 8)
-		return error_set(err, -ENOEXEC, "kernel %s: truncated: its payload ends at byte %llu",
-				 k->name, (unsigned long long)(offset + len));
+		return error_set(err, -ENOEXEC,
+				 "kernel %s: truncated: its payload ends at byte %llu", k->name,
+				 (unsigned long long)(offset + len));
 	im->setup = k->bytes;
 	im->payload = k->bytes + offset;
 	im->payload_len = len;
-	return 0;
-}
-
-static int load_segments(struct machine *m, const struct elf *e, const char *name, struct image *im,
-			 struct error *err)
-{
-	for (unsigned i = 0; i < e->segments; i++) {
-		struct elf_segment s;
-		uint8_t *to;
-		if (!elf_segment(e, i, &s))
-			return error_set(err, -ENOEXEC, "kernel %s: its vmlinux is damaged", name);
-		if (s.type != ELF_PT_LOAD || !s.mem_bytes)
-			continue;
-		to = space_ram_range(&m->memory, s.paddr, s.mem_bytes);
-		if (!to || s.paddr < 0x100000)
-			return error_set(err, -ENOMEM,
-					 "memory: kernel %s needs %llu MiB at %#llx; %llu MiB are "
-					 "too small",
-					 name, (unsigned long long)(s.mem_bytes >> 20),
-					 (unsigned long long)s.paddr,
-					 (unsigned long long)(m->cfg.memory_bytes >> 20));
-		memset(to, 0, s.mem_bytes);
-		memcpy(to, e->bytes + s.offset, s.file_bytes);
-		if (s.paddr + s.mem_bytes > im->top)
-			im->top = s.paddr + s.mem_bytes;
-	}
 	return 0;
 }
 
@@ -105,7 +80,7 @@ static int load_vmlinux(struct machine *m, const struct boot_config *b, const ui
 				 b->kernel.name);
 	im->is64 = e.is64;
 	im->entry = e.entry;
-	return load_segments(m, &e, b->kernel.name, im, err);
+	return pc_load_elf(m, b->kernel.name, &e, &im->loaded, err);
 }
 
 /* The payload's last four bytes are its unpacked length. */
@@ -113,6 +88,7 @@ static int unpack(struct machine *m, const struct boot_config *b, struct image *
 		  struct error *err)
 {
 	size_t cap = load_le32(im->payload + im->payload_len - 4), len = cap;
+	struct error why = {{0}};
 	uint8_t *buf;
 	int r;
 
@@ -124,8 +100,10 @@ static int unpack(struct machine *m, const struct boot_config *b, struct image *
 	buf = b->alloc(cap);
 	if (!buf)
 		return error_set(err, -ENOMEM, "out of memory unpacking kernel %s", b->kernel.name);
-	r = b->unpack(im->payload, im->payload_len, buf, &len, err);
-	if (!r)
+	r = b->unpack(im->payload, im->payload_len, buf, &len, &why);
+	if (r)
+		error_set(err, r, "kernel %s: damaged: %s", b->kernel.name, why.text);
+	else
 		r = load_vmlinux(m, b, buf, len, im, err);
 	b->free(buf);
 	return r;
@@ -156,18 +134,6 @@ static void fill_params(struct machine *m, const struct image *im, uint64_t init
 	}
 }
 
-static int load_cmdline(struct machine *m, const struct boot_config *b, const struct image *im,
-			struct error *err)
-{
-	size_t len = strlen(b->cmdline) + 1;
-	uint32_t max = load_le32(im->setup + SETUP_CMDLINE_SIZE);
-
-	if (len > max + 1ull || len > PC_BOOT_CMDLINE_MAX)
-		return error_set(err, -E2BIG, "append: %zu characters; this kernel takes %u", len - 1,
-				 max);
-	return pc_load(m, PC_BOOT_CMDLINE, b->cmdline, len, "the command line", err);
-}
-
 static int boot(struct machine *m, const struct boot_config *b, struct error *err)
 {
 	enum { BOOT_CS = 0x10, BOOT_DS = 0x18 };
@@ -178,11 +144,12 @@ static int boot(struct machine *m, const struct boot_config *b, struct error *er
 	if (!r)
 		r = unpack(m, b, &im, err);
 	if (!r)
-		r = load_cmdline(m, b, &im, err);
+		r = pc_load_cmdline(m, NULL, b->cmdline, load_le32(im.setup + SETUP_CMDLINE_SIZE),
+				    err);
 	if (r)
 		return r;
 	initrd_max = load_le32(im.setup + SETUP_INITRD_MAX) + 1ull;
-	r = pc_load_initrd(m, &b->initrd, initrd_max, im.top, &initrd, err);
+	r = pc_load_initrd(m, &b->initrd, initrd_max, im.loaded.top, &initrd, err);
 	if (r)
 		return r;
 	fill_params(m, &im, initrd, b->initrd.len);
