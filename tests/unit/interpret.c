@@ -161,6 +161,22 @@ static void code_that_changes_itself(void **state)
 	assert_true(b->cpu->counter[COUNTER_SELF_MODIFY] >= 1);
 }
 
+/* A repeated instruction that stops half-way leaves the block in its middle: what follows has not
+ * been carried out and does not count. */
+static void middle_exits_give_back(void **state)
+{
+	struct box *b = *state;
+
+	/* mov ecx,10000; mov edi,0x10000; rep stosb; nop x 4; jmp $ */
+	RUN(b, "\xb9\x10\x27\0\0\xbf\0\0\x01\0\xf3\xaa\x90\x90\x90\x90\xeb\xfe", 7);
+	assert_int_equal(b->cpu->insns, 7);
+	assert_int_equal(b->cpu->gpr[X86_RCX], 0);
+	assert_in_range(b->cpu->rip, CODE + 12, CODE + 16);
+	assert_int_equal(b->ram[0x10000 + 9999], b->cpu->gpr[X86_RAX] & 0xff);
+	/* 4096 elements a round: two rounds more than one instruction */
+	assert_int_equal(b->cpu->rip, CODE + 14);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +185,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(flags_keep_operands, setup, teardown),
 		cmocka_unit_test_setup_teardown(memory_forms, setup, teardown),
 		cmocka_unit_test_setup_teardown(code_that_changes_itself, setup, teardown),
+		cmocka_unit_test_setup_teardown(middle_exits_give_back, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

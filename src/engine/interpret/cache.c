@@ -156,7 +156,8 @@ static void place_ops(const struct lowered *low, struct iop *ops, struct icall *
 			ops[i].link = &links[ops[i].aux];
 	}
 	for (unsigned i = 0; i < low->link_count; i++)
-		links[i] = (struct ilink){.delta = low->link_delta[i]};
+		links[i] = (struct ilink){.delta = low->link_delta[i],
+					  .unretired = low->guest_count - low->link_guests[i]};
 }
 
 static void page_add(struct cache *c, uint64_t gpa, struct iblock *b, struct iblock_ref *ref)

@@ -265,6 +265,7 @@ IOP_FN(iop_leave)
 	struct interp_hot *h = interp_hot(cpu);
 
 	set_rip(cpu, cpu->rip + (uint64_t)l->delta);
+	cpu->budget += l->unretired;
 	h->link = l;
 	if (LIKELY(l->target))
 		return iop_enter(cpu, l->target);

@@ -25,7 +25,8 @@ typedef const struct iop *(*iop_fn)(struct x86_cpu *cpu, const struct iop *op);
 struct ilink {
 	struct iblock *target;
 	struct ilink *next, **prev; /* in target->incoming */
-	int64_t delta;		    /* new rip - block's rip */
+	int64_t delta;	    /* new rip - block's rip */
+	uint32_t unretired; /* instructions of the block behind this exit */
 };
 
 /* Arguments of a helper call: value = (slot & mask) | k, or the slot's address for vectors. */

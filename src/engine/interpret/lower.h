@@ -17,6 +17,7 @@ struct lowered {
 	struct icall call[LOWER_CALLS_MAX];
 	unsigned call_count;
 	int64_t link_delta[LOWER_LINKS_MAX];
+	unsigned link_guests[LOWER_LINKS_MAX]; /* instructions up to and with the exit's */
 	unsigned link_count;
 	uint16_t guest_offset[IR_BLOCK_GUEST_MAX + 1];
 	unsigned guest_count;

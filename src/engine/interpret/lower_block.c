@@ -448,6 +448,7 @@ static unsigned new_link(struct lower *l, int64_t delta)
 		out->link_count = 0;
 	}
 	out->link_delta[out->link_count] = delta;
+	out->link_guests[out->link_count] = out->guest_count;
 	return out->link_count++;
 }
 
