@@ -1,0 +1,156 @@
+/*
+ * Runs one guest image under every engine that works here, each time in several ways that must not
+ * make a difference: as it is, without optimization passes, with blocks of one instruction, and
+ * with the counted clock. What the image printed is shown when it fails.
+ *
+ * usage: run IMAGE [--cpus N] [--cpu MODEL] [--expect exit|crash|poweroff] [--text WORDS]
+ *
+ * exit: the image itself counts its failures and writes them to the debug-exit port. WORDS must be
+ * in the report of a crash.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "doppel/doppel.h"
+
+enum { OUT_MAX = 256 * 1024, WAIT_MS = 60000 };
+
+struct image {
+	const char *path, *cpu, *expect;
+	unsigned cpus;
+	const char *text; /* must be in a crash report */
+};
+
+struct way {
+	const char *name, *disable_passes;
+	unsigned max_block_insns;
+	enum doppel_clock clock;
+};
+
+static const struct way ways[] = {
+	{"plain", NULL, 0, DOPPEL_CLOCK_REAL},
+	{"no passes", "all", 0, DOPPEL_CLOCK_REAL},
+	{"one instruction a block", NULL, 1, DOPPEL_CLOCK_REAL},
+	{"counted clock", NULL, 0, DOPPEL_CLOCK_COUNTED},
+};
+
+struct run {
+	char out[OUT_MAX];
+	size_t out_len;
+};
+
+static void output(void *opaque, const uint8_t *bytes, size_t len)
+{
+	struct run *r = opaque;
+
+	if (len > OUT_MAX - 1 - r->out_len)
+		len = OUT_MAX - 1 - r->out_len;
+	memcpy(r->out + r->out_len, bytes, len);
+	r->out_len += len;
+}
+
+static const char *const end_names[] = {"none", "poweroff", "exit", "crash", "stopped"};
+
+static bool as_expected(const struct image *im, const struct doppel_result *res,
+			const struct run *r)
+{
+	if (strcmp(end_names[res->end], im->expect) != 0)
+		return false;
+	if (res->end == DOPPEL_END_DEBUG_EXIT)
+		return res->code == 0 && strstr(r->out, "done, checks") && !strstr(r->out, "FAIL");
+	return !im->text || strstr(res->text, im->text);
+}
+
+static void report(struct doppel_vm *vm, const struct doppel_result *res, const struct run *r,
+		   const struct image *im)
+{
+	char regs[4096];
+
+	printf("%s", r->out);
+	printf("ended: %s, code %u\n%s\n", end_names[res->end], res->code, res->text);
+	for (unsigned i = 0; res->end == DOPPEL_END_NONE && i < im->cpus; i++) {
+		doppel_pause(vm);
+		if (doppel_register_dump(vm, i, regs, sizeof(regs)) > 0)
+			printf("cpu %u: %s\n", i, regs);
+	}
+}
+
+static bool run_one(const struct image *im, const char *engine, const struct way *w)
+{
+	struct run *r = calloc(1, sizeof(*r));
+	struct doppel_result *res = calloc(1, sizeof(*res));
+	struct doppel_error err = {{0}};
+	struct doppel_config cfg;
+	struct doppel_vm *vm = NULL;
+	bool ok;
+
+	doppel_config_default(&cfg);
+	cfg.engine = engine;
+	cfg.cpu = im->cpu;
+	cfg.cpus = im->cpus;
+	cfg.memory_bytes = 16 << 20;
+	cfg.kernel = im->path;
+	cfg.clock = w->clock;
+	cfg.disable_passes = w->disable_passes;
+	cfg.max_block_insns = w->max_block_insns;
+	cfg.debug_output = output;
+	cfg.opaque = r;
+	if (doppel_create(&vm, &cfg, &err) < 0 || doppel_start(vm, &err) < 0) {
+		printf("%s: %s\n", im->path, err.text);
+		ok = false;
+	} else {
+		doppel_wait(vm, WAIT_MS, res);
+		ok = as_expected(im, res, r);
+		printf("%s: engine %s, %s\n", ok ? "ok" : "FAIL", engine, w->name);
+		if (!ok)
+			report(vm, res, r, im);
+		else if (getenv("SYSTEM_SHOW"))
+			printf("%s%s\n", r->out, res->text);
+	}
+	if (vm)
+		doppel_destroy(vm);
+	free(res);
+	free(r);
+	return ok;
+}
+
+static bool parse(struct image *im, int argc, char **argv)
+{
+	*im = (struct image){.expect = "exit", .cpus = 1};
+	for (int i = 1; i < argc; i++) {
+		if (argv[i][0] != '-')
+			im->path = argv[i];
+		else if (i + 1 == argc)
+			return false;
+		else if (strcmp(argv[i], "--cpus") == 0)
+			im->cpus = (unsigned)atoi(argv[++i]);
+		else if (strcmp(argv[i], "--cpu") == 0)
+			im->cpu = argv[++i];
+		else if (strcmp(argv[i], "--expect") == 0)
+			im->expect = argv[++i];
+		else if (strcmp(argv[i], "--text") == 0)
+			im->text = argv[++i];
+		else
+			return false;
+	}
+	return im->path != NULL;
+}
+
+int main(int argc, char **argv)
+{
+	struct doppel_engine_info e;
+	struct image im;
+	bool ok = true;
+
+	setvbuf(stdout, NULL, _IONBF, 0);
+	if (!parse(&im, argc, argv)) {
+		fprintf(stderr, "usage: run IMAGE [--cpus N] [--cpu MODEL] [--expect END] "
+				"[--text WORDS]\n");
+		return 2;
+	}
+	for (unsigned i = 0; doppel_engine_info(i, &e); i++)
+		for (unsigned w = 0; e.works && w < sizeof(ways) / sizeof(ways[0]); w++)
+			ok &= run_one(&im, e.name, &ways[w]);
+	return ok ? 0 : 1;
+}
