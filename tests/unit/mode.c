@@ -9,7 +9,7 @@
 static struct x86_cpu cpu;
 static unsigned jumps_flushed;
 
-static void flush_jumps(void *engine)
+static void flush_jumps(void *engine, bool global)
 {
 	(void)engine;
 	jumps_flushed++;

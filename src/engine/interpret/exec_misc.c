@@ -279,7 +279,7 @@ static inline const struct iop *jump(struct x86_cpu *cpu)
 	const struct interp_jump *j = &h->jump[interp_jump_index(cpu->rip)];
 
 	h->link = NULL;
-	if (LIKELY(j->rip == cpu->rip && j->mode == cpu->mode && j->gen == h->jump_gen))
+	if (LIKELY(j->rip == cpu->rip && j->mode == cpu->mode && j->gen == h->jump_gen[j->global]))
 		return iop_enter(cpu, j->block);
 	h->stop = INTERP_LOOKUP;
 	return NULL;

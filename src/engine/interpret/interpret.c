@@ -58,22 +58,25 @@ static void code_written(void *opaque, uint64_t gpa, size_t len)
 	x86_request(e->cpu, X86_REQ_CODE);
 }
 
-static void flush_jumps(void *opaque)
+static void clear_jumps(struct engine_cpu *e)
+{
+	memset(e->hot.jump, 0, sizeof(e->hot.jump));
+	e->hot.jump_gen[0] = e->hot.jump_gen[1] = 1;
+}
+
+static void flush_jumps(void *opaque, bool global)
 {
 	struct engine_cpu *e = opaque;
 
-	e->hot.jump_gen++;
-	if (!e->hot.jump_gen) { /* wrapped: old entries could match again */
-		memset(e->hot.jump, 0xff, sizeof(e->hot.jump));
-		e->hot.jump_gen = 1;
-	}
+	/* a generation that wraps would make old entries match again */
+	if (!++e->hot.jump_gen[0] || (global && !++e->hot.jump_gen[1]))
+		clear_jumps(e);
 }
 
 static void flush_cache(struct engine_cpu *e)
 {
 	cache_flush(e->cache);
-	memset(e->hot.jump, 0xff, sizeof(e->hot.jump)); /* its blocks are no more */
-	flush_jumps(e);
+	clear_jumps(e); /* its blocks are no more */
 	e->hot.link = NULL;
 	e->hot.block = NULL;
 }
@@ -92,7 +95,7 @@ static void drop_written(struct engine_cpu *e)
 	w->overflow = false;
 	host_mutex_unlock(&w->lock);
 	if (dropped) {
-		flush_jumps(e);
+		flush_jumps(e, true);
 		e->hot.link = NULL;
 		e->cpu->counter[COUNTER_BLOCKS_DROPPED] += dropped;
 		TRACE(e->cpu->trace, TRACE_SMC, "cpu %u: %u blocks dropped", e->cpu->index,
@@ -166,7 +169,7 @@ static struct iblock *block_again(struct engine_cpu *e, const struct code_bytes 
 	const struct x86_cpu *cpu = e->cpu;
 	const struct interp_jump *j = &e->hot.jump[interp_jump_index(cpu->rip)];
 
-	if (j->rip != cpu->rip || j->mode != cpu->mode || j->block->dead ||
+	if (!j->block || j->rip != cpu->rip || j->mode != cpu->mode || j->block->dead ||
 	    j->block->gpa != code->gpa || j->block->gpa2 != ~0ull)
 		return NULL;
 	return j->block;
@@ -234,23 +237,39 @@ static void link_try(struct engine_cpu *e, struct ilink *link, struct iblock *to
 		cache_link(link, to);
 }
 
+static bool fetched_globally(const struct x86_cpu *cpu)
+{
+	const struct x86_itlb_entry *i =
+		&cpu->itlb[cpu->rip >> PAGE_BITS & (X86_ITLB_SIZE - 1)];
+
+	return cpu->rip >> 63 && (i->gpa & X86_TLB_GLOBAL);
+}
+
+static void jump_remember(struct engine_cpu *e, struct iblock *b)
+{
+	const struct x86_cpu *cpu = e->cpu;
+	uint64_t global = fetched_globally(cpu) && b->gpa2 == ~0ull;
+
+	e->hot.jump[interp_jump_index(cpu->rip)] = (struct interp_jump){
+		cpu->rip, cpu->mode, e->hot.jump_gen[global], b, global};
+}
+
 static struct iblock *block_find(struct engine_cpu *e)
 {
 	struct x86_cpu *cpu = e->cpu;
-	struct interp_jump *j = &e->hot.jump[interp_jump_index(cpu->rip)];
+	const struct interp_jump *j = &e->hot.jump[interp_jump_index(cpu->rip)];
 	struct ilink *link = e->hot.link;
 	struct iblock *b;
 
 	e->hot.link = NULL;
-	if (j->rip == cpu->rip && j->mode == cpu->mode && j->gen == e->hot.jump_gen)
+	if (j->rip == cpu->rip && j->mode == cpu->mode && j->gen == e->hot.jump_gen[j->global]) {
 		b = j->block;
-	else
+	} else {
 		b = block_get(e, 0, false);
-	if (!b)
-		return NULL;
-	if (mode_has_jumps(cpu->mode))
-		*j = (struct interp_jump){cpu->rip, cpu->mode, e->hot.jump_gen, b};
-	if (link)
+		if (b && mode_has_jumps(cpu->mode))
+			jump_remember(e, b);
+	}
+	if (b && link)
 		link_try(e, link, b);
 	return b;
 }
@@ -505,8 +524,7 @@ static int cpu_create(struct engine_cpu **out, struct engine_group *g, struct x8
 	host_mutex_init(&e->written.lock);
 	e->cpu = cpu;
 	e->group = g;
-	e->hot.jump_gen = 1;
-	memset(e->hot.jump, 0xff, sizeof(e->hot.jump));
+	clear_jumps(e);
 	e->translator = translator_create(cpu, cfg);
 	e->cache = cache_create(cpu->space, CACHE_LIMIT_BYTES);
 	if (!e->translator || !e->cache || space_listen(cpu->space, code_written, e)) {

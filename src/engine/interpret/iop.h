@@ -95,8 +95,9 @@ enum interp_stop {
 };
 
 /*
- * Jump cache: rip and mode to block, without looking at page tables. Stale when gen is. Only modes
- * in which the linear address is rip and nothing is due between instructions stand in it.
+ * Jump cache: rip and mode to block, without looking at page tables. Stale when gen is not the
+ * generation of its kind: global pages in the upper half outlive switches of address space. Only
+ * modes in which the linear address is rip and nothing is due between instructions stand in it.
  */
 enum { INTERP_JUMP_BITS = 12, INTERP_JUMP_SIZE = 1 << INTERP_JUMP_BITS };
 struct interp_jump {
@@ -104,6 +105,7 @@ struct interp_jump {
 	uint32_t mode;
 	uint32_t gen;
 	struct iblock *block;
+	uint64_t global; /* 0 or 1: index into jump_gen */
 };
 
 /* The interpreter's per-CPU object (struct engine_cpu begins with it) as operations see it. */
@@ -112,7 +114,7 @@ struct interp_hot {
 	const struct iop *stop_op;
 	struct ilink *link;
 	const struct iblock *block; /* running */
-	uint32_t jump_gen;
+	uint32_t jump_gen[2];
 	struct interp_jump jump[INTERP_JUMP_SIZE];
 };
 

@@ -266,7 +266,9 @@ struct x86_cpu {
 	const struct trace *trace;
 	uint64_t random_state;	   /* of RDRAND under the counted clock; 0: ask the host */
 	void *engine;		   /* the engine's own per-CPU object */
-	void (*flush_jumps)(void *engine); /* engine hook: linear-address caches are stale; may be NULL */
+	/* Engine hook, may be NULL: linear-address caches are stale, those of global pages in the upper
+	 * half only if `global`. */
+	void (*flush_jumps)(void *engine, bool global);
 	uint64_t counter[COUNTER_COUNT];
 	uint64_t tlb_used[X86_MMU_COUNT], itlb_used; /* bit per group of entries */
 	uint64_t tlb_large_lo, tlb_large_hi; /* linear range of large pages in either TLB; lo > hi: none */

@@ -6,11 +6,11 @@
  */
 #include "isa/x86/mmu.h"
 
-static void flush_begin(struct x86_cpu *cpu)
+static void flush_begin(struct x86_cpu *cpu, bool global)
 {
 	cpu->counter[COUNTER_TLB_FLUSHES]++;
 	if (cpu->flush_jumps)
-		cpu->flush_jumps(cpu->engine);
+		cpu->flush_jumps(cpu->engine, global);
 }
 
 static void drop(struct x86_tlb_entry *e)
@@ -62,7 +62,7 @@ static uint64_t flush_itable(struct x86_itlb_entry *itlb, uint64_t used, uint64_
 
 static void flush_keeping(struct x86_cpu *cpu, uint64_t keep)
 {
-	flush_begin(cpu);
+	flush_begin(cpu, !keep);
 	for (unsigned m = 0; m < X86_MMU_COUNT; m++)
 		cpu->tlb_used[m] = flush_table(cpu->tlb[m], cpu->tlb_used[m], keep);
 	cpu->itlb_used = flush_itable(cpu->itlb, cpu->itlb_used, keep);
@@ -108,7 +108,7 @@ void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t lin)
 {
 	uint64_t page = lin & ~PAGE_OFFSET_MASK;
 
-	flush_begin(cpu);
+	flush_begin(cpu, lin >> 63);
 	for (unsigned m = 0; m < X86_MMU_COUNT; m++) {
 		struct x86_tlb_entry *e = &cpu->tlb[m][(lin >> PAGE_BITS) & (X86_TLB_SIZE - 1)];
 		if ((e->tag_read & ~PAGE_OFFSET_MASK) == page ||
