@@ -4,8 +4,9 @@
  *
  * Functions that can fail return 0 or a negative errno value and put one sentence for a person into
  * *err when err is not NULL. A struct doppel_vm may be used from any thread, doppel_destroy last.
- * Callbacks come from the machine's threads; of these functions they may call only
- * doppel_console_input. Several machines may live in one process.
+ * Callbacks come from the machine's threads (log_line during doppel_create from the caller's); of
+ * these functions they may call only doppel_console_input. Several machines may live in one
+ * process.
  */
 #ifndef DOPPEL_DOPPEL_H
 #define DOPPEL_DOPPEL_H
@@ -28,15 +29,17 @@ struct doppel_error {
 
 enum doppel_clock { DOPPEL_CLOCK_REAL, DOPPEL_CLOCK_COUNTED };
 
-/* Zero the struct, or call doppel_config_default; all strings are copied. NULL = default. */
+/* Zero the struct, or call doppel_config_default; all strings are copied. NULL = default, but for
+ * kernel, which must be given. */
 struct doppel_config {
 	const char *machine;	   /* "pc" */
 	const char *engine;	   /* "auto", "interpret" */
 	const char *cpu;	   /* "max", "x86-64-v2,-aes", ... */
 	unsigned cpus;		   /* 1..64; 0 = 1 */
-	uint64_t memory_bytes;	   /* 0 = 512 MiB */
+	uint64_t memory_bytes;	   /* whole 4 KiB pages, a pc at least 2 MiB; 0 = 512 MiB */
 	enum doppel_clock clock;
-	const char *kernel;	   /* path: bzImage, ELF (PVH), Multiboot 1/2, or flat boot sector */
+	/* Path: bzImage, ELF with a PVH note, Multiboot 1 or 2, or a boot sector. */
+	const char *kernel;
 	const char *initrd;	   /* path or NULL */
 	const char *append;	   /* kernel command line or NULL */
 	const char *trace;	   /* "uart,irq", "all" or NULL */
@@ -44,7 +47,8 @@ struct doppel_config {
 	const char *disable_passes; /* comma-separated pass names, "all", or NULL */
 	unsigned max_block_insns;  /* 0 = default; 1 = one instruction per block (stress) */
 
-	/* Console: bytes the guest writes to its first serial port; NULL drops them. */
+	/* Console: bytes the guest writes to its first serial port; NULL drops them. It and
+	 * debug_output are never called by two threads at a time; the devices wait meanwhile. */
 	void (*console_output)(void *opaque, const uint8_t *bytes, size_t len);
 	/* Bytes written to the debug console, port 0xe9. */
 	void (*debug_output)(void *opaque, const uint8_t *bytes, size_t len);
@@ -60,14 +64,15 @@ enum doppel_end {
 	DOPPEL_END_NONE,	/* still running or paused */
 	DOPPEL_END_POWEROFF,	/* the guest powered off */
 	DOPPEL_END_DEBUG_EXIT,	/* the guest wrote `code` to the debug-exit port (0xf4) */
-	DOPPEL_END_CRASH,	/* triple fault; text has registers and disassembly */
-	DOPPEL_END_STOPPED,	/* doppel_stop was called */
+	DOPPEL_END_CRASH,	/* triple fault: text has registers and disassembly; or a reset could
+				 * not boot the images again: text says why */
+	DOPPEL_END_STOPPED,	/* doppel_stop was called, or a thread could not be started */
 };
 
 struct doppel_result {
 	enum doppel_end end;
-	uint32_t code;
-	char text[4096];
+	uint32_t code;	 /* of DOPPEL_END_DEBUG_EXIT */
+	char text[4096]; /* of DOPPEL_END_CRASH; else empty */
 };
 
 /* Create: checks the configuration, loads the images, builds the machine; nothing runs yet. */
@@ -75,44 +80,49 @@ int doppel_create(struct doppel_vm **out, const struct doppel_config *cfg, struc
 /* Stop if needed and free everything. NULL is fine. */
 void doppel_destroy(struct doppel_vm *vm);
 
-/* Start the machine's threads. */
+/* Start the machine's threads; once only. */
 int doppel_start(struct doppel_vm *vm, struct doppel_error *err);
-/* Wait until it ends (or timeout_ms passes: -ETIMEDOUT; negative = for ever). */
+/* Wait until it ends (or timeout_ms passes: -ETIMEDOUT; negative = for ever). out may be NULL.
+ * -EINVAL if it was never started. */
 int doppel_wait(struct doppel_vm *vm, int timeout_ms, struct doppel_result *out);
 /* Pause returns when all CPUs stand between two instructions, and virtual time with them; resume
  * lets them go on. -ESRCH if the machine does not run (any more). */
 int doppel_pause(struct doppel_vm *vm);
 int doppel_resume(struct doppel_vm *vm);
-/* Stop for good; returns when the threads have ended. */
+/* Stop for good; returns 0 when the threads have ended. Also right before doppel_start, which then
+ * refuses, and after the end. */
 int doppel_stop(struct doppel_vm *vm);
-/* Hardware reset, then boot the same images again. Running or paused. */
+/* Hardware reset, then boot the same images again. Running or paused; else -ESRCH. */
 int doppel_reset(struct doppel_vm *vm);
 
-/* Send bytes to the guest's first serial port. Queued without bound loss: returns len, or fewer if
- * the queue (64 KiB) is full. */
+/* Send bytes to the guest's first serial port. They are queued until the guest takes them: returns
+ * len, or fewer if the queue (64 KiB) is full. */
 size_t doppel_console_input(struct doppel_vm *vm, const uint8_t *bytes, size_t len);
 
-/* Guest-physical memory; -EFAULT outside RAM. The machine should be paused. */
+/* Guest-physical memory; -EFAULT outside RAM, bytes before that are done. The machine should be
+ * paused. */
 int doppel_memory_read(struct doppel_vm *vm, uint64_t gpa, void *buf, size_t len);
 int doppel_memory_write(struct doppel_vm *vm, uint64_t gpa, const void *buf, size_t len);
 
-/* Registers by name ("rax", "rip", "rflags", "cr3", "cs"...), of a paused or ended machine.
- * -ENOENT for an unknown name, -EBUSY while it runs. */
+/* Registers by name ("rax", "rip", "rflags", "cr3", "cs"...), of a machine that does not run: not
+ * started, paused or ended. -ENOENT for an unknown name, -EINVAL for an unknown CPU, -EBUSY
+ * while it runs. */
 int doppel_register_read(struct doppel_vm *vm, unsigned cpu, const char *name, uint64_t *value);
 int doppel_register_write(struct doppel_vm *vm, unsigned cpu, const char *name, uint64_t value);
-/* All registers as text; returns length as snprintf does. */
+/* All registers as text; returns length as snprintf does, or -EINVAL or -EBUSY as above. */
 int doppel_register_dump(struct doppel_vm *vm, unsigned cpu, char *buf, size_t len);
 
-/* Exit counters. index counts from 0; false past the last. cpu = UINT_MAX sums over all CPUs. */
+/* Exit counters, running or not. index counts from 0; false past the last or for an unknown CPU.
+ * cpu = UINT_MAX sums over all CPUs. */
 struct doppel_counter {
 	const char *name, *text;
 	uint64_t value;
 };
 bool doppel_counter(struct doppel_vm *vm, unsigned cpu, unsigned index, struct doppel_counter *out);
 
-/* FNV-1a hash over guest RAM of a paused or ended machine. */
+/* A hash over all guest RAM of a machine that does not run: equal contents, equal hash. */
 uint64_t doppel_memory_hash(struct doppel_vm *vm);
-/* Virtual nanoseconds since power-on. */
+/* Virtual nanoseconds since power-on; under the counted clock as of the last whole round. */
 uint64_t doppel_time_ns(struct doppel_vm *vm);
 
 /* The engine "auto" came to, or the one asked for. */
@@ -137,9 +147,9 @@ const char *doppel_nearest(const char *kind, const char *word);
 /* Edits (insert, delete, replace, swap) that turn one word into the other. */
 unsigned doppel_distance(const char *a, const char *b);
 
-/* One instruction through every stage, as text: decoded, lifted, optimized, and run by the
- * interpreter on the registers given as "rax=1,rbx=2,...". mode: 16, 32 or 64. Returns length as
- * snprintf does, or -EINVAL with *err. */
+/* The first instruction of bytes (len 1 to 64) through every stage, as text: decoded, lifted,
+ * optimized, and run by the interpreter on the registers given as "rax=1,rbx=2,..." (NULL: none).
+ * mode: 16, 32 or 64. Returns length as snprintf does, or -errno with *err. */
 int doppel_explain(const uint8_t *bytes, size_t len, unsigned mode, const char *registers, char *buf,
 		   size_t buf_len, struct doppel_error *err);
 

@@ -1,6 +1,6 @@
 /*
  * Counters: every reason for leaving guest code, by kind, per CPU. One table; `doppel run --stats`
- * and doppel_counters() print it. Each counter has one writer, its CPU thread.
+ * prints it, doppel_counter() reads it. Each counter has one writer, its CPU thread.
  */
 #ifndef BASE_COUNTER_H
 #define BASE_COUNTER_H

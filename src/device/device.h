@@ -57,7 +57,7 @@ struct timer {
 struct timerq {
 	struct timer *head;
 	const struct clock *clock;
-	/* Called when the earliest deadline moved forward, so that a sleeper can wake sooner. */
+	/* Called when the earliest deadline became earlier, so that a sleeper can wake sooner. */
 	void (*kick)(void *opaque);
 	void *opaque;
 	uint64_t runs; /* timerq_run calls so far */
@@ -65,7 +65,8 @@ struct timerq {
 };
 
 void timer_init(struct timer *t, void (*fire)(void *, uint64_t), void *opaque);
-/* Arm (or move) t to fire at due_ns; a due time in the past fires at the next run. */
+/* Arm (or move) t to fire at due_ns; a due time in the past fires at the next run. TIMER_NEVER
+ * cancels. */
 void timer_set(struct timerq *q, struct timer *t, uint64_t due_ns);
 void timer_cancel(struct timerq *q, struct timer *t);
 /* Earliest deadline, or TIMER_NEVER. */
@@ -87,7 +88,8 @@ struct byte_sink {
 
 /*
  * One row per device model, in the model's own file, listed in device/registry.c. `state` is the
- * model's struct; generic code (reset, snapshot, `doppel stats`, fuzzers) works from this.
+ * model's struct; generic code (reset, the fuzzers, whatever saves or compares state) works from
+ * this.
  */
 struct device_desc {
 	const char *name; /* "i8254" */

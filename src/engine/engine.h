@@ -29,8 +29,8 @@ enum { ENGINE_DUMP_GUEST = 1, ENGINE_DUMP_IR = 2 };
 
 struct engine_config {
 	const struct x86_decoder *decoder;
-	unsigned max_block_insns; /* 0 = default */
-	uint64_t disabled_passes;
+	unsigned max_block_insns; /* 0, or more than an engine can: its default */
+	uint64_t disabled_passes; /* bit per index in ir_passes */
 	unsigned dump; /* ENGINE_DUMP_* */
 	void (*dump_line)(void *opaque, const char *line);
 	void *dump_opaque;
@@ -45,11 +45,12 @@ struct engine_info { /* for doctor */
 struct engine {
 	const char *name; /* "interpret" */
 	const char *text;
+	/* Does it work on this host, why, at what cost? Changes nothing. */
 	void (*probe)(struct engine_info *out);
 	/* One object per guest CPU; the group is what the machine's CPUs share. 0 or -errno. */
 	int (*cpu_create)(struct engine_cpu **out, struct engine_group *g, struct x86_cpu *cpu,
 			  const struct engine_config *cfg, struct error *err);
-	void (*cpu_destroy)(struct engine_cpu *e);
+	void (*cpu_destroy)(struct engine_cpu *e); /* NULL is fine */
 	/* Run until a reason to stop, or exactly `insns` instructions (UINT64_MAX: no limit). */
 	enum engine_exit (*run)(struct engine_cpu *e, uint64_t insns);
 };
@@ -61,15 +62,16 @@ const struct engine *engine_find(const char *name);
  * What the CPUs of one machine share: the way to stop the others for a moment. Used for locked
  * accesses the host cannot do atomically and when a page first holds cached code.
  */
-struct engine_group *engine_group_create(unsigned cpus);
-void engine_group_destroy(struct engine_group *g);
+struct engine_group *engine_group_create(unsigned cpus); /* NULL: out of memory */
+void engine_group_destroy(struct engine_group *g);	 /* NULL is fine */
+/* All CPUs are added before any runs. */
 void engine_group_add(struct engine_group *g, struct x86_cpu *cpu);
 /* Around run(): a CPU is inside guest code between enter and leave. enter waits while another CPU
  * holds the group exclusively. */
 void engine_group_enter(struct engine_group *g, struct x86_cpu *cpu);
 void engine_group_leave(struct engine_group *g, struct x86_cpu *cpu);
-/* From inside: wait until all others are at a block boundary; resume them. On X86_REQ_SYNC a
- * running CPU calls leave and enter. */
+/* From inside: wait until all others are at a block boundary; resume them. Between the two
+ * cpu->exclusive is set. On X86_REQ_SYNC a running CPU calls leave and enter. */
 void engine_group_exclusive_begin(struct engine_group *g, struct x86_cpu *cpu);
 void engine_group_exclusive_end(struct engine_group *g, struct x86_cpu *cpu);
 

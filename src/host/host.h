@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdbool.h>
 
-/* Zeroed memory, or NULL. host_free takes NULL. */
+/* Zeroed memory, or NULL; what realloc adds is not zeroed. host_free takes NULL. */
 void *host_alloc(size_t bytes);
 void *host_realloc(void *p, size_t bytes);
 void host_free(void *p);
@@ -44,7 +44,8 @@ void host_event_destroy(struct host_event *e);
 void host_event_signal(struct host_event *e);
 bool host_event_wait(struct host_event *e, uint64_t timeout_ns);
 
-/* Threads; 0 or -errno. */
+/* Threads; 0 or -errno. The name is for debuggers and may be cut. Every thread started is
+ * to be joined. */
 struct host_thread {
 	uint64_t opaque[4];
 };

@@ -1,7 +1,7 @@
 /*
  * Lazy condition codes. A flags value is an operation kind, an operand type and up to three
  * operands; nothing is computed until someone asks. Meaning of the six flags is x86's (SDM vol. 1,
- * 3.4.3.1), a superset of what other guests need. Both engines and all passes use this one page.
+ * 3.4.3.1), a superset of what other guests need. All engines and passes use this one page.
  */
 #ifndef IR_FLAGS_H
 #define IR_FLAGS_H

@@ -4,7 +4,7 @@
  *
  * - An operation's result is named by its index (ir_ref). Arguments always come earlier.
  * - Guest state is read with `get` and written with `put` at a byte offset in the ISA's CPU struct,
- *   1..8, 16 or 32 bytes wide; a narrow put writes only its bytes.
+ *   1, 2, 4, 8, 16 or 32 bytes wide; a narrow put writes only its bytes.
  * - `guest` marks the start of each guest instruction. Within an instruction every operation that
  *   may fault comes before its first put, so a fault needs only the guest PC.
  * - `rip` in guest state is the block's first PC while the block runs; PCs inside are relative to

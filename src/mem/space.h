@@ -3,8 +3,9 @@
  * engine has cached or have been written. Everything a guest reaches by physical address goes
  * through here, checked; a device model never sees a host pointer.
  *
- * The map is built before CPUs start and changed only while they are stopped. Device callbacks run
- * under the machine lock, which the dispatch functions take.
+ * The map is built before CPUs start; regions are never added while they run. A device may enable,
+ * disable or move its own region under the machine lock if the CPUs' TLBs are flushed after it.
+ * Device callbacks run under that lock, which the dispatch functions take.
  */
 #ifndef MEM_SPACE_H
 #define MEM_SPACE_H
@@ -78,10 +79,11 @@ void space_init(struct space *s, struct host_mutex *lock, const struct trace *tr
 void space_destroy(struct space *s);
 
 /* Add RAM (page-aligned, not overlapping) or a device region. Device regions win over RAM, later
- * over earlier. 0 or -errno (-ENOSPC, -EINVAL). */
+ * over earlier. 0 or -errno (-EINVAL, -ENOSPC, -ENOMEM). */
 int space_map_ram(struct space *s, uint64_t base, uint64_t len, uint8_t *hva, bool readonly);
 int space_map_io(struct space *s, const char *name, uint64_t base, uint64_t len,
 		 const struct io_ops *ops, void *opaque);
+/* By name; NULL if there is none. */
 struct io_region *space_find_io(struct space *s, const char *name);
 
 /* The RAM or ROM region holding gpa, or -1; device regions on top are not looked at. */
@@ -113,7 +115,8 @@ void space_io_write(struct space *s, uint64_t gpa, uint64_t value, unsigned byte
 bool space_read(struct space *s, uint64_t gpa, void *buf, size_t len);
 bool space_write(struct space *s, uint64_t gpa, const void *buf, size_t len);
 
-/* Page flags. set returns the flags before. Pages outside RAM have none. */
+/* Page flags. set returns the flags before. Pages outside RAM have none. Values may have bits
+ * beside the flags (the count of space_code_hold): test single flags. */
 unsigned space_page_flags(const struct space *s, uint64_t gpa);
 unsigned space_page_flags_set(struct space *s, uint64_t gpa, unsigned flags);
 void space_page_flags_clear(struct space *s, uint64_t gpa, unsigned flags);
@@ -123,11 +126,12 @@ void space_page_flags_clear(struct space *s, uint64_t gpa, unsigned flags);
 bool space_code_hold(struct space *s, uint64_t gpa);
 void space_code_release(struct space *s, uint64_t gpa);
 
-/* Tell the listeners that [gpa, gpa+len) was written, if its pages hold code. */
+/* Tell the listeners that [gpa, gpa+len) was written, page by page, where pages hold code. */
 void space_code_written(struct space *s, uint64_t gpa, size_t len);
+/* Before CPUs run; 0 or -ENOSPC. */
 int space_listen(struct space *s, void (*written)(void *, uint64_t, size_t), void *opaque);
 
-/* FNV-1a over all of RAM; the counted clock's test compares it. */
+/* A hash in the manner of FNV-1a over all of RAM, 8 bytes at a time: to compare counted runs. */
 uint64_t space_hash(const struct space *s);
 
 #endif

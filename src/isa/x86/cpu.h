@@ -97,7 +97,7 @@ union x86_vec { /* one YMM register; the XMM register is its low half */
 
 /*
  * Lazy arithmetic flags: operation kind and operands (ir/flags.h). cc_kind is IR_FLAGS_KEY(kind,
- * type); the six arithmetic flags are flags_eval(cc_kind, cc_a, cc_b, cc_c). The other bits of
+ * type); the six arithmetic flags are ir_flags_eval(cc_kind, cc_a, cc_b, cc_c). The other bits of
  * RFLAGS are in `rflags`, in which the six arithmetic bits are always 0 and bit 1 is always 1.
  */
 
@@ -113,7 +113,7 @@ enum x86_mmu_index { X86_MMU_USER, X86_MMU_KERNEL, X86_MMU_KERNEL_SMAP, X86_MMU_
  *   e = &tlb[mmu][(a >> 12) & (X86_TLB_SIZE - 1)];
  *   if (((a + n - 1) & ~0xfffull) == e->tag_read) host = (uint8_t *)(a + e->addend);
  * (an access that crosses the page never matches). Entries that need the slow path (device
- * memory, pages with cached code for writes) keep the tag at X86_TLB_INVALID.
+ * memory, pages with cached code for writes) have X86_TLB_SLOW in the tag, so they never match.
  */
 struct x86_tlb_entry {
 	uint64_t tag_read;
@@ -167,7 +167,8 @@ enum {
 enum {
 	X86_EXIT_NONE,
 	X86_EXIT_FAULT,	    /* cpu->fault is set */
-	X86_EXIT_RESTART,   /* the store would change the running block: run this instruction alone */
+	X86_EXIT_RESTART,   /* the rest of the block would be wrong (a store into it, an x87
+			     * exception now pending): run this instruction alone */
 	X86_EXIT_EXCLUSIVE, /* a locked access that host atomics cannot do: run alone, others stopped */
 };
 

@@ -5,7 +5,8 @@
  * Program counters: outside 64-bit code EIP is 32 bits wide, while IR exits are relative to the
  * block's first PC at 64 bits: the engine truncates every new rip to 32 bits unless the mode it runs
  * in is CODE64. Near jumps with 16-bit operand size also truncate to 16 bits, which lift_jump and its
- * kin do with an indirect exit. Limits of CS are checked by the engine as it enters a block.
+ * kin do with an indirect exit. The limit of CS is checked by the engine, when it looks a block up:
+ * one that ends inside a page is not seen between linked blocks, nor inside a block.
  */
 #ifndef ISA_X86_LIFT_H
 #define ISA_X86_LIFT_H
@@ -25,8 +26,9 @@ struct lift {
 	unsigned mmu;	/* for memory ops: x86_mode_mmu(mode) */
 };
 
-/* Decode and lift a block into `out`, which ir_block_init made, starting at bytes[0] (avail bytes up to the page end, or more when the
- * caller stitched a second page for a straddling first instruction; it then passes max_guest 1).
+/* Decode and lift a block into `out`, which ir_block_init made, starting at bytes[0] (avail bytes up
+ * to the page end, or more when the caller stitched a second page for a straddling first
+ * instruction; it then passes max_guest 1).
  * Stops at a control transfer, after max_guest instructions (one, if the mode has TF, SHADOW, BREAK
  * or RF), before an instruction that must start its block (X86_STARTS) and before one that does not
  * fit in avail. Returns
