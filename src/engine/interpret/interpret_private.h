@@ -1,9 +1,12 @@
-/* Shared by interpret.c and translator.c only: from guest bytes to a block in the cache. */
+/* Shared by the files of the interpreter's main loop only: interpret.c (running), find.c (finding
+ * blocks and dropping those whose code was written) and translator.c (from bytes to a block). */
 #ifndef ENGINE_INTERPRET_INTERPRET_PRIVATE_H
 #define ENGINE_INTERPRET_INTERPRET_PRIVATE_H
 
 #include "engine/engine.h"
 #include "engine/interpret/cache.h"
+#include "host/host.h"
+#include "isa/x86/fault.h"
 
 /* Where the code at cs:rip lies. hva NULL: not RAM. gpa2 ~0: the next page is not needed or cannot
  * be fetched. */
@@ -22,5 +25,40 @@ bool translator_lift(struct translator *t, const struct code_bytes *code, unsign
 /* Put the result in the cache, or, for one use, in a buffer of its own (alone). NULL: cache full.
  */
 struct iblock *translator_place(struct translator *t, struct cache *c, bool alone);
+
+/* Bytes of code other threads (or we) wrote, to be dropped at the next block boundary. */
+enum { INTERP_WRITTEN_MAX = 64 };
+struct written {
+	struct host_mutex lock;
+	unsigned count;
+	bool overflow;
+	struct {
+		uint64_t gpa;
+		size_t len;
+	} range[INTERP_WRITTEN_MAX];
+};
+
+struct engine_cpu {
+	struct interp_hot hot; /* first: operations find it through cpu->engine */
+	struct x86_cpu *cpu;
+	struct engine_group *group;
+	struct translator *translator;
+	struct cache *cache;
+	struct written written;
+};
+
+/* ---- find.c */
+/* The block at cs:rip, for running now and for linking the exit that led here; NULL with a fault
+ * recorded. */
+struct iblock *find_block(struct engine_cpu *e);
+/* The same, not cached: at most max_insns instructions, for one use. */
+struct iblock *find_block_alone(struct engine_cpu *e, unsigned max_insns);
+/* At a block boundary: drop the blocks whose code was written. */
+void find_drop_written(struct engine_cpu *e);
+/* For struct space (any thread) and struct x86_cpu: code was written; linear addresses are stale.
+ */
+void find_code_written(void *engine_cpu, uint64_t gpa, size_t len);
+void find_flush_jumps(void *engine_cpu, bool global);
+void find_clear_jumps(struct engine_cpu *e);
 
 #endif
