@@ -38,14 +38,25 @@ static inline void *tlb_host(const struct x86_tlb_entry *e, uint64_t lin)
 }
 
 /* The slow ways out of line; they go on with the next operation or abandon the block. */
-static __attribute__((noinline)) const struct iop *
-load_slow(struct x86_cpu *cpu, const struct iop *op, uint64_t lin, unsigned bytes, bool wide)
+
+/* Apart from load_slow: a local whose address is taken would keep NEXT there from being a jump, and
+ * a loop of slow loads would grow the stack. */
+static __attribute__((noinline)) bool load_slow_value(struct x86_cpu *cpu, const struct iop *op,
+						      uint64_t lin, unsigned bytes, bool wide)
 {
 	union x86_vec v = {.u64 = {0}};
 
 	if (!x86_mem_read(cpu, lin, &v, bytes, (enum x86_mmu_index)MMU(op), FLAGS(op)))
-		return iop_abort(cpu, op);
+		return false;
 	memcpy(SLOT(op->d), &v, wide ? 8 : bytes);
+	return true;
+}
+
+static __attribute__((noinline)) const struct iop *
+load_slow(struct x86_cpu *cpu, const struct iop *op, uint64_t lin, unsigned bytes, bool wide)
+{
+	if (!load_slow_value(cpu, op, lin, bytes, wide))
+		return iop_abort(cpu, op);
 	NEXT;
 }
 
@@ -265,7 +276,9 @@ static bool atomic_plain(struct x86_cpu *cpu, const struct iop *op, const struct
 	return x86_mem_write(cpu, lin, &v, a->bytes, mmu, FLAGS(op));
 }
 
-static const struct iop *atomic(struct x86_cpu *cpu, const struct iop *op, enum ir_op kind)
+/* Apart from atomic for the same reason as load_slow_value. */
+static __attribute__((noinline)) bool atomic_value(struct x86_cpu *cpu, const struct iop *op,
+						   enum ir_op kind)
 {
 	enum ir_type t = (enum ir_type)op->imm;
 	struct atomic a = {.op = kind, .bytes = ir_type_bytes(t)};
@@ -279,14 +292,21 @@ static const struct iop *atomic(struct x86_cpu *cpu, const struct iop *op, enum 
 	if (p) {
 		old = atomic_host(&a, p);
 	} else if (!slow) {
-		return iop_abort(cpu, op);
+		return false;
 	} else if (!cpu->exclusive) {
 		cpu->exit_code = X86_EXIT_EXCLUSIVE;
-		return iop_abort(cpu, op);
+		return false;
 	} else if (!atomic_plain(cpu, op, &a, lin, &old)) {
-		return iop_abort(cpu, op);
+		return false;
 	}
 	memcpy(SLOT(op->d), &old, a.bytes == 4 ? 8 : a.bytes);
+	return true;
+}
+
+static const struct iop *atomic(struct x86_cpu *cpu, const struct iop *op, enum ir_op kind)
+{
+	if (!atomic_value(cpu, op, kind))
+		return iop_abort(cpu, op);
 	NEXT;
 }
 
