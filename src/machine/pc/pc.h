@@ -26,7 +26,8 @@ enum {
 	PC_VIDEO = 0xa0000,	/* to PC_ROM: nothing, or a display */
 	PC_ROM = 0xc0000,	/* to 1 MiB: RAM that holds tables */
 	PC_ACPI = 0xe0000,	/* ACPI tables, RSDP first */
-	PC_ACPI_END = 0x100000,
+	PC_ACPI_END = 0xf0000,
+	PC_ROM_END = 0x100000,	/* the last 64 KiB hold what stands for a BIOS */
 };
 #define PC_LOW_END_MAX 0xc0000000ull /* RAM below 4 GiB ends here at the latest */
 #define PC_PCI_HOLE 0xc0000000ull
@@ -89,6 +90,9 @@ extern const struct lapic_cpu_ops pc_lapic_cpu_ops;
 
 /* pc_acpi.c: write the ACPI tables; returns the RSDP's address. */
 uint64_t pc_acpi_build(struct machine *m);
+
+/* pc_bios.c: interrupt vectors and the BIOS data area. */
+void pc_bios_build(struct machine *m);
 
 /* pc_boot.c */
 int pc_boot(struct machine *m, const struct boot_config *b, struct error *err);

@@ -124,6 +124,7 @@ int pc_boot(struct machine *m, const struct boot_config *b, struct error *err)
 	int r;
 
 	pc_acpi_build(m);
+	pc_bios_build(m);
 	if (p)
 		return p->boot(m, b, err);
 	r = unpack_kernel(m, b, &unpacked.kernel, err);

@@ -1,8 +1,8 @@
 /*
  * A boot sector or flat real-mode image, loaded and entered at 0000:7c00 as a BIOS does it from a
  * disk (BIOS Boot Specification 1.01, 6.5): boot drive in DL, interrupts off, A20 open. Longer
- * images are loaded whole, not only their first sector. There is no BIOS: the interrupt vectors and
- * the BIOS data area are zero and INT 10h, 13h and their like are not answered.
+ * images are loaded whole, not only their first sector. There is no BIOS: INT 10h, 13h
+ * and their like return with carry set (pc_bios.c).
  */
 #include <errno.h>
 

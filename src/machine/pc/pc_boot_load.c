@@ -165,7 +165,7 @@ unsigned pc_e820(const struct machine *m, struct pc_e820 *out)
 
 	out[n++] = (struct pc_e820){0, PC_EBDA, PC_E820_RAM};
 	out[n++] = (struct pc_e820){PC_EBDA, PC_VIDEO - PC_EBDA, PC_E820_RESERVED};
-	out[n++] = (struct pc_e820){PC_ACPI, PC_ACPI_END - PC_ACPI, PC_E820_RESERVED};
+	out[n++] = (struct pc_e820){PC_ACPI, PC_ROM_END - PC_ACPI, PC_E820_RESERVED};
 	out[n++] = (struct pc_e820){1 << 20, m->low_end - (1 << 20), PC_E820_RAM};
 	if (m->high_end)
 		out[n++] = (struct pc_e820){PC_HIGH, m->high_end - PC_HIGH, PC_E820_RAM};

@@ -1,0 +1,62 @@
+/*
+ * What a BIOS leaves in memory that kernels look at or step on: the BIOS data area and its
+ * extension (base memory, serial ports), and interrupt vectors. There is no BIOS behind them:
+ * services answer "not supported" (AH 86h, carry set), exceptions and hardware interrupts just
+ * return.
+ */
+#include <string.h>
+
+#include "machine/pc/pc.h"
+
+enum {
+	BDA_COM = 0x400,
+	BDA_EBDA_SEGMENT = 0x40e,
+	BDA_EQUIPMENT = 0x410,
+	BDA_BASE_KIB = 0x413,
+	BDA_BYTES = 256,
+	EQUIPMENT_FPU = 1 << 1,
+	EQUIPMENT_MOUSE = 1 << 2,
+	EQUIPMENT_SERIAL = 4 << 9,
+	BIOS_SEGMENT = 0xf000,
+	BIOS_IRET = 0xff53, /* where PCs have always had an IRET */
+	BIOS_SERVICE = 0xff54,
+};
+
+static bool is_service(unsigned vector)
+{
+	return vector >= 0x10 && (vector < 0x70 || vector > 0x77);
+}
+
+static void bios_vectors(struct machine *m)
+{
+	static const uint8_t code[] = {
+		0xcf,			/* iret */
+		0x55,			/* push bp */
+		0x89, 0xe5,		/* mov bp, sp */
+		0x80, 0x4e, 0x06, 0x01, /* or byte [bp+6], 1: carry of the caller's flags */
+		0x5d,			/* pop bp */
+		0xb4, 0x86,		/* mov ah, 86h */
+		0xcf,			/* iret */
+	};
+
+	memcpy(m->ram + (BIOS_SEGMENT << 4) + BIOS_IRET, code, sizeof(code));
+	for (unsigned v = 0; v < 256; v++) {
+		store_le16(m->ram + 4 * v, is_service(v) ? BIOS_SERVICE : BIOS_IRET);
+		store_le16(m->ram + 4 * v + 2, BIOS_SEGMENT);
+	}
+}
+
+void pc_bios_build(struct machine *m)
+{
+	static const uint16_t com[4] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
+
+	bios_vectors(m);
+	memset(m->ram + BDA_COM, 0, BDA_BYTES);
+	for (int i = 0; i < 4; i++)
+		store_le16(m->ram + BDA_COM + 2 * i, com[i]);
+	store_le16(m->ram + BDA_EBDA_SEGMENT, PC_EBDA >> 4);
+	store_le16(m->ram + BDA_EQUIPMENT, EQUIPMENT_FPU | EQUIPMENT_MOUSE | EQUIPMENT_SERIAL);
+	store_le16(m->ram + BDA_BASE_KIB, PC_EBDA >> 10);
+	memset(m->ram + PC_EBDA, 0, PC_VIDEO - PC_EBDA);
+	m->ram[PC_EBDA] = (PC_VIDEO - PC_EBDA) >> 10; /* its length in KiB */
+}
