@@ -94,7 +94,8 @@ static void hpet_arm(struct hpet *h, unsigned n, uint64_t from)
 	t->due_ns = TIMER_NEVER;
 	if (hpet_enabled(h) && run < most && ahead < most - run)
 		t->due_ns = h->start_ns + (run + ahead) * HPET_TICK_NS;
-	timer_set(h->timerq, &h->timer[n], t->due_ns);
+	/* Without an interrupt a match shows in registers only: reading them catches up. */
+	timer_set(h->timerq, &h->timer[n], t->config & T_ENABLE ? t->due_ns : TIMER_NEVER);
 }
 
 static void hpet_arm_all(struct hpet *h)

@@ -117,6 +117,18 @@ static void periodic_legacy(void **state)
 	out(&b, 0x128, in(&b, 0xf0, 8) + 1, 8);
 	fake_advance(&b.f, 10);
 	assert_int_equal(b.legacy.rises[8], 1);
+	/* without interrupts nothing wakes the host, and nobody can tell */
+	out(&b, 0x120, 0, 4);
+	out(&b, 0x100, 0xa, 4); /* level: sets its status bit */
+	assert_true(timerq_next(&b.f.timerq) == TIMER_NEVER);
+	fake_advance(&b.f, 10000);
+	assert_int_equal(b.legacy.rises[0], 12);
+	assert_int_equal(in(&b, 0x108, 8), 12250);
+	assert_int_equal(in(&b, 0x20, 4), 1);
+	out(&b, 0x20, 1, 4);
+	out(&b, 0x100, 0xc, 4);
+	fake_advance(&b.f, 1000);
+	assert_int_equal(b.legacy.rises[0], 13);
 	hpet_reset(&b.h);
 	assert_int_equal(b.legacy.level[0] + b.legacy.level[8], 0);
 	assert_true(timerq_next(&b.f.timerq) == TIMER_NEVER);
