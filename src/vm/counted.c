@@ -7,7 +7,10 @@
  * rounds; a round ends at the next deadline, and a deadline set while a round is under way shortens
  * it. A CPU that had already gone farther stands still until the round's time catches up with it.
  * Time never runs backwards from one CPU to the next: seen_ns is the latest time anyone has read.
- * When all CPUs are halted, time jumps to the next deadline.
+ * When all CPUs are halted, time jumps to the next deadline. A guest that has nothing to do but its
+ * own clock ticks would jump for ever and keep the host busy: after a while it is made to sleep,
+ * never longer than it would under the real clock. That changes when things happen on the host
+ * only.
  *
  * Console bytes reach the guest between rounds only; which round depends on when they were queued,
  * so runs repeat exactly when input is queued before doppel_start.
@@ -23,6 +26,12 @@ enum { ROUND_NS = 10000 };
 
 /* How long to let the host sleep while the guest, halted without timers, has no room for input. */
 #define FEED_RETRY_NS 1000000u
+
+/* An idle guest gets this much host time at full speed, then one part in IDLE_SHARE of a CPU, in
+ * sleeps of at least IDLE_SLEEP_NS. */
+#define IDLE_FREE_NS  500000000u
+#define IDLE_SLEEP_NS 2000000u
+#define IDLE_SHARE    100
 
 /* Virtual time of the machine's own thread. */
 static uint64_t now_ns(void *opaque)
@@ -114,6 +123,23 @@ static bool run_round(struct doppel_vm *vm)
 	return any;
 }
 
+/* Time is about to jump by jump_ns: sleep now and then if this has gone on for long. */
+static void idle_pace(struct doppel_vm *vm, uint64_t jump_ns)
+{
+	uint64_t worked = host_time_ns() - vm->idle_host_ns, rest = worked * (IDLE_SHARE - 1);
+
+	if (worked > IDLE_SLEEP_NS) /* no mere tick: the guest was at work */
+		worked = rest = 0;
+	vm->idle_spent_ns += worked;
+	if (vm->idle_spent_ns > IDLE_FREE_NS)
+		vm->idle_owed_ns += rest < jump_ns ? rest : jump_ns;
+	if (vm->idle_owed_ns >= IDLE_SLEEP_NS) {
+		host_event_wait(&vm->event, vm->idle_owed_ns);
+		vm->idle_owed_ns = 0;
+	}
+	vm->idle_host_ns = host_time_ns();
+}
+
 /* Nothing to run: jump to the next deadline, or wait on the host for input when there is none. */
 static void idle(struct doppel_vm *vm, bool input_waits)
 {
@@ -121,10 +147,12 @@ static void idle(struct doppel_vm *vm, bool input_waits)
 	uint64_t next = timerq_next(&vm->timers);
 	host_mutex_unlock(&vm->lock);
 
-	if (next == TIMER_NEVER)
+	if (next == TIMER_NEVER) {
 		host_event_wait(&vm->event, input_waits ? FEED_RETRY_NS : UINT64_MAX);
-	else if (next > vm->round_ns)
+	} else if (next > vm->round_ns) {
+		idle_pace(vm, next - vm->round_ns);
 		vm->round_ns = next;
+	}
 }
 
 void vm_counted_thread(void *opaque)

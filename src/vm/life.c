@@ -23,6 +23,7 @@ static void console_write(void *opaque, const uint8_t *bytes, size_t len)
 {
 	struct doppel_vm *vm = opaque;
 
+	vm->idle_spent_ns = 0; /* what talks is not idle; counted clock only, one thread */
 	vm->console_output(vm->opaque, bytes, len);
 }
 

@@ -89,6 +89,9 @@ struct doppel_vm {
 	uint64_t round_ns, round_end_ns, seen_ns, run_insns;
 	struct vm_cpu *running;
 	_Atomic uint64_t published_ns;
+	/* counted clock, host time: when idle() last returned; spent between idle times since the
+	 * console was last used; owed as sleep */
+	uint64_t idle_host_ns, idle_spent_ns, idle_owed_ns;
 
 	struct host_event event; /* wakes the event thread, or the counted clock's idle thread */
 	struct host_thread event_thread;
