@@ -197,6 +197,9 @@ static void print_stats(const struct run *r, double seconds)
 	}
 	fprintf(stderr, "%-16s %15llu  virtual time, ns\n", "time",
 		(unsigned long long)doppel_time_ns(r->vm));
+	if (r->o.clock == DOPPEL_CLOCK_COUNTED) /* what two runs of the same inputs agree in */
+		fprintf(stderr, "%-16s %15llx  hash of memory at the end\n", "memory_hash",
+			(unsigned long long)doppel_memory_hash(r->vm));
 	fprintf(stderr, "%-16s %15.3f  host time, s\n", "host_time", seconds);
 	fprintf(stderr, "%-16s %15.2f  million guest instructions a second\n", "mips",
 		seconds > 0 ? (double)insns / seconds / 1e6 : 0.0);
