@@ -191,9 +191,10 @@ void ir_store(struct ir_block *b, ir_ref addr, ir_ref v, unsigned mmu, unsigned 
 	memory(b, make(IR_STORE, ir_type_of(b, v), addr, v, IR_NONE, 0), mmu, flags);
 }
 
-ir_ref ir_atomic(struct ir_block *b, enum ir_op op, ir_ref addr, ir_ref x, ir_ref y, unsigned mmu)
+ir_ref ir_atomic(struct ir_block *b, enum ir_op op, ir_ref addr, ir_ref x, ir_ref y, unsigned mmu,
+		 unsigned flags)
 {
-	return memory(b, make(op, ir_type_of(b, x), addr, x, y, 0), mmu, 0);
+	return memory(b, make(op, ir_type_of(b, x), addr, x, y, 0), mmu, flags);
 }
 
 void ir_fence(struct ir_block *b)

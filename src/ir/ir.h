@@ -197,7 +197,8 @@ ir_ref ir_cond(struct ir_block *b, enum ir_cond c, ir_ref flags);
 ir_ref ir_pack_flags(struct ir_block *b, ir_ref flags);
 ir_ref ir_load(struct ir_block *b, enum ir_type t, ir_ref addr, unsigned mmu, unsigned flags);
 void ir_store(struct ir_block *b, ir_ref addr, ir_ref v, unsigned mmu, unsigned flags);
-ir_ref ir_atomic(struct ir_block *b, enum ir_op op, ir_ref addr, ir_ref x, ir_ref y, unsigned mmu);
+ir_ref ir_atomic(struct ir_block *b, enum ir_op op, ir_ref addr, ir_ref x, ir_ref y, unsigned mmu,
+		 unsigned flags);
 void ir_fence(struct ir_block *b);
 ir_ref ir_vop(struct ir_block *b, unsigned vop, unsigned imm8, ir_ref x, ir_ref y, ir_ref z);
 ir_ref ir_call(struct ir_block *b, const struct ir_helper *h, ir_ref x, ir_ref y, ir_ref z);

@@ -72,7 +72,7 @@ static void every_op_round_trips(void **state)
 	ir_load(b, IR_V256, x, 2, 255);
 	ir_store(b, x, w, 1, 0);
 	for (unsigned op = IR_ATOMIC_XCHG; op <= IR_ATOMIC_CMPXCHG; op++)
-		ir_atomic(b, op, x, w, op == IR_ATOMIC_CMPXCHG ? w : IR_NONE, 1);
+		ir_atomic(b, op, x, w, op == IR_ATOMIC_CMPXCHG ? w : IR_NONE, 1, op & 1);
 	ir_fence(b);
 	x = ir_get(b, IR_V128, FAKE_W + 16);
 	ir_vop(b, VOP_PADDB, 0, x, x, IR_NONE);

@@ -63,13 +63,15 @@ static ir_ref locked_helper(struct lift *l, const struct x86_insn *i, enum lift_
 static ir_ref alu_locked_old(struct lift *l, const struct x86_insn *i, enum alu k, ir_ref addr,
 			     ir_ref b, ir_ref carry)
 {
+	unsigned flags = lift_mem_flags(i, i->op[0].bytes);
+
 	switch (k) {
 	case ALU_OR:
-		return ir_atomic(l->b, IR_ATOMIC_OR, addr, b, IR_NONE, l->mmu);
+		return ir_atomic(l->b, IR_ATOMIC_OR, addr, b, IR_NONE, l->mmu, flags);
 	case ALU_AND:
-		return ir_atomic(l->b, IR_ATOMIC_AND, addr, b, IR_NONE, l->mmu);
+		return ir_atomic(l->b, IR_ATOMIC_AND, addr, b, IR_NONE, l->mmu, flags);
 	case ALU_XOR:
-		return ir_atomic(l->b, IR_ATOMIC_XOR, addr, b, IR_NONE, l->mmu);
+		return ir_atomic(l->b, IR_ATOMIC_XOR, addr, b, IR_NONE, l->mmu, flags);
 	case ALU_ADC:
 		b = ir_bin(l->b, IR_ADD, b, carry);
 		break;
@@ -82,7 +84,7 @@ static ir_ref alu_locked_old(struct lift *l, const struct x86_insn *i, enum alu 
 	default:
 		break;
 	}
-	return ir_atomic(l->b, IR_ATOMIC_ADD, addr, b, IR_NONE, l->mmu);
+	return ir_atomic(l->b, IR_ATOMIC_ADD, addr, b, IR_NONE, l->mmu, flags);
 }
 
 static void lift_alu(struct lift *l, const struct x86_insn *i)
@@ -132,7 +134,8 @@ static void lift_inc(struct lift *l, const struct x86_insn *i)
 	if (i->lock) {
 		ir_ref addr = lift_linear(l, i, i->op[0].bytes, X86_WRITE);
 
-		old = ir_atomic(l->b, IR_ATOMIC_ADD, addr, one, IR_NONE, l->mmu);
+		old = ir_atomic(l->b, IR_ATOMIC_ADD, addr, one, IR_NONE, l->mmu,
+				lift_mem_flags(i, i->op[0].bytes));
 	} else {
 		struct lift_rmw m = lift_rmw_begin(l, i, 0);
 
@@ -168,7 +171,7 @@ static void lift_not(struct lift *l, const struct x86_insn *i)
 		ir_ref addr = lift_linear(l, i, i->op[0].bytes, X86_WRITE);
 
 		ir_atomic(l->b, IR_ATOMIC_XOR, addr, lift_imm(l, operand_type(i), ~0ull), IR_NONE,
-			  l->mmu);
+			  l->mmu, lift_mem_flags(i, i->op[0].bytes));
 		return;
 	}
 	m = lift_rmw_begin(l, i, 0);

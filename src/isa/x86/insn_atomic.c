@@ -118,7 +118,8 @@ static void lift_cmpxchg(struct lift *l, const struct x86_insn *i)
 	}
 	if (i->lock) {
 		addr = lift_linear(l, i, bytes, X86_WRITE);
-		m.old = ir_atomic(b, IR_ATOMIC_CMPXCHG, addr, acc, src, l->mmu);
+		m.old = ir_atomic(b, IR_ATOMIC_CMPXCHG, addr, acc, src, l->mmu,
+				  lift_mem_flags(i, bytes));
 		equal = ir_cmp(b, IR_EQ, acc, m.old);
 	} else {
 		m = lift_rmw_begin(l, i, 0);
@@ -154,7 +155,7 @@ static void lift_cmpxchg8b(struct lift *l, const struct x86_insn *i)
 	unsigned flags = lift_mem_flags(i, 8);
 
 	if (i->lock) {
-		old = ir_atomic(b, IR_ATOMIC_CMPXCHG, addr, want, new, l->mmu);
+		old = ir_atomic(b, IR_ATOMIC_CMPXCHG, addr, want, new, l->mmu, flags);
 		equal = ir_cmp(b, IR_EQ, want, old);
 	} else {
 		old = ir_load(b, IR_I64, addr, l->mmu, flags | X86_MEM_RMW);
@@ -185,7 +186,8 @@ static void lift_xadd(struct lift *l, const struct x86_insn *i)
 	if (i->lock) {
 		ir_ref addr = lift_linear(l, i, i->op[0].bytes, X86_WRITE);
 
-		m.old = ir_atomic(b, IR_ATOMIC_ADD, addr, src, IR_NONE, l->mmu);
+		m.old = ir_atomic(b, IR_ATOMIC_ADD, addr, src, IR_NONE, l->mmu,
+				  lift_mem_flags(i, i->op[0].bytes));
 		lift_write(l, i, 1, m.old);
 	} else {
 		m = lift_rmw_begin(l, i, 0);

@@ -71,7 +71,8 @@ static ir_ref bit_modify(struct lift *l, unsigned op, ir_ref v, ir_ref mask)
 	}
 }
 
-static ir_ref bit_modify_locked(struct lift *l, unsigned op, ir_ref addr, ir_ref mask)
+static ir_ref bit_modify_locked(struct lift *l, unsigned op, ir_ref addr, ir_ref mask,
+				unsigned flags)
 {
 	enum ir_op atomic = op == BIT_SET     ? IR_ATOMIC_OR
 			    : op == BIT_RESET ? IR_ATOMIC_AND
@@ -79,7 +80,7 @@ static ir_ref bit_modify_locked(struct lift *l, unsigned op, ir_ref addr, ir_ref
 
 	if (op == BIT_RESET)
 		mask = ir_un(l->b, IR_NOT, mask);
-	return ir_atomic(l->b, atomic, addr, mask, IR_NONE, l->mmu);
+	return ir_atomic(l->b, atomic, addr, mask, IR_NONE, l->mmu, flags);
 }
 
 static void lift_bit_test(struct lift *l, const struct x86_insn *i)
@@ -90,7 +91,8 @@ static void lift_bit_test(struct lift *l, const struct x86_insn *i)
 	ir_ref mask = ir_bin(l->b, IR_SHL, lift_imm(l, t, 1), o.bit), cf, packed;
 
 	if (i->lock)
-		o.m.old = bit_modify_locked(l, op, o.m.addr, mask);
+		o.m.old = bit_modify_locked(l, op, o.m.addr, mask,
+					    lift_mem_flags(i, i->op[0].bytes));
 	else if (op != BIT_TEST && o.memory)
 		ir_store(l->b, o.m.addr, bit_modify(l, op, o.m.old, mask), l->mmu,
 			 bit_mem_flags(i, op));

@@ -34,7 +34,8 @@ static void lift_xchg(struct lift *l, const struct x86_insn *i)
 	if (i->op[0].kind == X86_OPND_MEM) {
 		ir_ref addr = lift_linear(l, i, i->op[0].bytes, X86_WRITE);
 
-		old = ir_atomic(l->b, IR_ATOMIC_XCHG, addr, v, IR_NONE, l->mmu);
+		old = ir_atomic(l->b, IR_ATOMIC_XCHG, addr, v, IR_NONE, l->mmu,
+				lift_mem_flags(i, i->op[0].bytes));
 	} else {
 		old = lift_read(l, i, 0);
 		lift_write(l, i, 0, v);
@@ -68,6 +69,12 @@ static void lift_bswap(struct lift *l, const struct x86_insn *i)
 static void lift_movbe(struct lift *l, const struct x86_insn *i)
 {
 	lift_write(l, i, 0, ir_un(l->b, IR_BSWAP, lift_read(l, i, 1)));
+}
+
+/* F2 there is CRC32; F3 is nothing. */
+static void lift_movbe_f3(struct lift *l, const struct x86_insn *i)
+{
+	lift_fault(l, X86_FAULT_UD);
 }
 
 static void lift_xlat(struct lift *l, const struct x86_insn *i)
@@ -153,6 +160,8 @@ const struct x86_row x86_rows_move[] = {
 	X86("0F C8+r", "Zv", X86_FEAT_BASE, 0, 0, 0, lift_bswap, "bswap"),
 	X86("0F38 F0 /r", "Gv, Mv", X86_FEAT_MOVBE, 0, 0, 0, lift_movbe, "movbe"),
 	X86("0F38 F1 /r", "Mv, Gv", X86_FEAT_MOVBE, 0, 0, 0, lift_movbe, "movbe"),
+	X86("F3 0F38 F0 /r", "Gv, Ev", X86_FEAT_MOVBE, 0, 0, 0, lift_movbe_f3, "ud", X86_ENDS),
+	X86("F3 0F38 F1 /r", "Ev, Gv", X86_FEAT_MOVBE, 0, 0, 0, lift_movbe_f3, "ud", X86_ENDS),
 	X86("D7", "", X86_FEAT_BASE, 0, 0, 0, lift_xlat, "xlatb"),
 	X86("98", "", X86_FEAT_BASE, 0, 0, 0, lift_cbw, "cbw|cwde|cdqe"),
 	X86("99", "", X86_FEAT_BASE, 0, 0, 0, lift_cwd, "cwd|cdq|cqo"),

@@ -138,9 +138,10 @@ static bool address_fault(struct x86_cpu *cpu, unsigned flags)
 /* What alignment checking asks for (SDM vol. 3, table 6-7); wider operands have their own rules. */
 static unsigned natural_alignment(unsigned bytes)
 {
-	static const uint8_t align[11] = {1, 1, 2, 1, 4, 1, 4, 1, 8, 1, 8};
+	static const uint8_t align[17] = {
+		[2] = 2, [4] = 4, [6] = 4, [8] = 8, [10] = 8, [14] = 2, [16] = 16};
 
-	return bytes < ARRAY_LEN(align) ? align[bytes] : 1;
+	return bytes < ARRAY_LEN(align) && align[bytes] ? align[bytes] : bytes == 28 ? 4 : 1;
 }
 
 /* Wrap or check the address, then alignment. Outside long mode addresses are 32 bits wide. In
@@ -149,13 +150,13 @@ static unsigned natural_alignment(unsigned bytes)
 static bool address_check(struct x86_cpu *cpu, uint64_t *lin, unsigned bytes,
 			  enum x86_mmu_index mmu, unsigned flags)
 {
+	if (((flags & X86_MEM_ALIGN16) && (*lin & 15)) ||
+	    ((flags & X86_MEM_ALIGN32) && (*lin & 31)))
+		return x86_fault_raise_error(cpu, X86_FAULT_GP, 0);
 	if (!(cpu->efer & X86_EFER_LMA))
 		*lin &= 0xffffffff;
 	else if (!x86_canonical(*lin) || !x86_canonical(*lin + bytes - 1))
 		return address_fault(cpu, flags);
-	if (((flags & X86_MEM_ALIGN16) && (*lin & 15)) ||
-	    ((flags & X86_MEM_ALIGN32) && (*lin & 31)))
-		return x86_fault_raise_error(cpu, X86_FAULT_GP, 0);
 	if ((cpu->mode & X86_MODE_AC) && mmu == X86_MMU_USER && !(flags & X86_MEM_NOAC) &&
 	    (*lin & (natural_alignment(bytes) - 1)))
 		return x86_fault_raise_error(cpu, X86_FAULT_AC, 0);
