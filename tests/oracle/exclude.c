@@ -189,6 +189,28 @@ static void let(unsigned what, const struct outcome *n, struct outcome *e)
 		let_image(n, e);
 }
 
+static bool any_comi(const struct oracle_case *c)
+{
+	return has(c, "fcomi") || has(c, "fcompi") || has(c, "fucomi") || has(c, "fucompi");
+}
+
+uint32_t exclude_undefined(const struct x86_row *r)
+{
+	for (size_t i = 0; i < ARRAY_LEN(overlooked); i++)
+		if ((overlooked[i].let & (LET_C1 | LET_C0_C2_C3)) &&
+		    overlooked[i].when == WHEN_THERE && matches(overlooked[i].text, r->text))
+			return UNDEFINED_X87;
+	return 0;
+}
+
+uint32_t exclude_reads(const struct x86_row *r)
+{
+	return matches("fnst*", r->text) || matches("fnsave", r->text) ||
+			       matches("fxsave*", r->text)
+		       ? UNDEFINED_X87
+		       : 0;
+}
+
 const char *exclude_outcome(const struct oracle_case *c, const struct outcome *n, struct outcome *e)
 {
 	const struct x86_row *stop = stopped_at(c, n);
@@ -207,12 +229,20 @@ const char *exclude_outcome(const struct oracle_case *c, const struct outcome *n
 		e->end.mxcsr = (e->end.mxcsr & ~0x20u) | (n->end.mxcsr & 0x20);
 	if (w == X86_FAULT_GP && (n->end.mxcsr & 1 << 17))
 		return "AMD has MXCSR.MM";
-	if (!c->code64 && v == X86_FAULT_GP && w == X86_FAULT_PF)
+	if (!c->code64 && (v == X86_FAULT_GP || v == X86_FAULT_SS) &&
+	    (w == X86_FAULT_PF || w == X86_FAULT_AC))
 		return "an operand over the end of a segment of 4 GiB may wrap or fault";
 	if ((v == X86_FAULT_AC && (w == X86_FAULT_PF || w == X86_FAULT_GP || w == X86_FAULT_SS)))
 		return "AMD checks alignment before page rights";
-	if (stop && matches("fcom*i", stop->text) && v == X86_FAULT_MF)
+	if ((n->end.fsw & 0x80) && any_comi(c))
 		return "AMD sets flags though the comparison faults";
+	if (stop && matches("fx*", stop->text) && v == X86_FAULT_SS && w == X86_FAULT_GP)
+		return "misaligned and not canonical: the order is free";
+	if (stop && matches("cmps", stop->text) && v != w)
+		return "the order of the two reads is free";
+	if (stop && (stop->attr & X86_ENDS) && v == X86_FAULT_GP && w == X86_FAULT_GP &&
+	    (uint64_t)((int64_t)(e->end.rip << 16) >> 16) != e->end.rip)
+		return "a branch to a non-canonical address faults at its target here";
 	return NULL;
 }
 

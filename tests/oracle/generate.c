@@ -329,14 +329,14 @@ static uint32_t undefined_after(uint32_t before, const struct x86_insn *i)
 		written = 0; /* a count of 0 leaves them alone */
 	if (i->rep || i->repne)
 		written = 0;
-	return (before & ~written) | undefined;
+	return (before & ~written) | undefined | exclude_undefined(r);
 }
 
 static bool acceptable(struct gen *n, const struct x86_insn *i)
 {
 	if (exclude_row(i->row) || exclude_insn(i))
 		return false;
-	if (i->row->flags_read & n->undefined)
+	if ((i->row->flags_read | exclude_reads(i->row)) & n->undefined)
 		return false;
 	if (i->seg_override == X86_FS || i->seg_override == X86_GS)
 		if (!n->c->code64 || i->seg_override == X86_FS)

@@ -57,7 +57,7 @@ struct oracle_state {
 struct case_insn {
 	uint8_t at, len;
 	const struct x86_row *row;
-	uint32_t undefined; /* flags, after it */
+	uint32_t undefined; /* flags and UNDEFINED_X87, after it */
 };
 
 struct oracle_case {
@@ -105,6 +105,10 @@ void case_annotate(const struct generator *g, struct oracle_case *c);
 /* ---- exclude.c: rows that cannot be compared, why; and what to overlook. */
 const char *exclude_row(const struct x86_row *r);
 const char *exclude_insn(const struct x86_insn *i);
+/* What may not be read in a block after it, beside flags_undefined; and what of that it reads. */
+#define UNDEFINED_X87 (1u << 31) /* condition codes in FSW */
+uint32_t exclude_undefined(const struct x86_row *r);
+uint32_t exclude_reads(const struct x86_row *r);
 /* Reason why this outcome says nothing, or NULL. What may differ is made equal in engine. */
 const char *exclude_outcome(const struct oracle_case *c, const struct outcome *native,
 			    struct outcome *engine);
