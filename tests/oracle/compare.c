@@ -47,7 +47,7 @@ static void compare_integer(struct diff *d, const struct oracle_case *c,
 {
 	uint64_t mask = c->code64 ? ~0ull : 0xffffffff;
 	uint64_t flags = FLAGS_COMPARED & ~(uint64_t)undefined_flags(c, n->rip);
-	uint64_t kernel = n->cr2 >> 47 ? 1 : 0; /* Linux hides what is mapped there */
+	uint64_t kernel = n->cr2 >= 0x7ffffffff000 ? 1 : 0; /* Linux hides what is mapped there */
 	const struct oracle_state *s = &c->start;
 
 	for (int i = 0; i < 16; i++)

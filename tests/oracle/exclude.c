@@ -66,6 +66,8 @@ const char *exclude_insn(const struct x86_insn *i)
 		return "AVX is not modelled";
 	if (i->rep && (is(i, "bsf") || is(i, "bsr")))
 		return "is TZCNT or LZCNT on the host";
+	if ((i->rep || i->repne) && matches("loop*", i->row->text))
+		return "AMD lets F2 and F3 change the condition";
 	if (is(i, "bswap") && i->opsize == 2)
 		return "undefined";
 	if ((is(i, "shld") || is(i, "shrd")) && i->opsize == 2)
@@ -234,7 +236,7 @@ const char *exclude_outcome(const struct oracle_case *c, const struct outcome *n
 		return "an operand over the end of a segment of 4 GiB may wrap or fault";
 	if ((v == X86_FAULT_AC && (w == X86_FAULT_PF || w == X86_FAULT_GP || w == X86_FAULT_SS)))
 		return "AMD checks alignment before page rights";
-	if ((n->end.fsw & 0x80) && any_comi(c))
+	if (((c->start.fcw & 0x3f) != 0x3f || (n->end.fsw & 0x80)) && any_comi(c))
 		return "AMD sets flags though the comparison faults";
 	if (stop && matches("fx*", stop->text) && v == X86_FAULT_SS && w == X86_FAULT_GP)
 		return "misaligned and not canonical: the order is free";

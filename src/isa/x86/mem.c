@@ -138,10 +138,11 @@ static bool address_fault(struct x86_cpu *cpu, unsigned flags)
 /* What alignment checking asks for (SDM vol. 3, table 6-7); wider operands have their own rules. */
 static unsigned natural_alignment(unsigned bytes)
 {
-	static const uint8_t align[17] = {
-		[2] = 2, [4] = 4, [6] = 4, [8] = 8, [10] = 8, [14] = 2, [16] = 16};
+	/* 14, 28, 94 and 108: the x87 environment and state */
+	static const uint8_t align[109] = {[2] = 2,	[4] = 4,  [6] = 4,  [8] = 8, [10] = 8,
+					   [14] = 2,	[16] = 16, [28] = 4, [94] = 2, [108] = 4};
 
-	return bytes < ARRAY_LEN(align) && align[bytes] ? align[bytes] : bytes == 28 ? 4 : 1;
+	return bytes < ARRAY_LEN(align) && align[bytes] ? align[bytes] : 1;
 }
 
 /* Wrap or check the address, then alignment. Outside long mode addresses are 32 bits wide. In
