@@ -68,6 +68,8 @@ const char *exclude_insn(const struct x86_insn *i)
 		return "is TZCNT or LZCNT on the host";
 	if ((i->rep || i->repne) && matches("loop*", i->row->text))
 		return "AMD lets F2 and F3 change the condition";
+	if (is(i, "movsxd") && i->opsize == 2)
+		return "AMD reads 32 bits, Intel 16";
 	if (is(i, "bswap") && i->opsize == 2)
 		return "undefined";
 	if ((is(i, "shld") || is(i, "shrd")) && i->opsize == 2)
@@ -97,8 +99,7 @@ enum {
 	LET_MMX = 1 << 4,   /* TOP, tags and with them the order of the stack */
 	LET_PE = 1 << 5,    /* MXCSR.PE */
 	LET_IMAGE = 1 << 6, /* two adjacent lines of 16 bytes */
-	LET_VECTOR = 1 << 7,
-	LET_ALL = 1 << 8,
+	LET_GPRS = 1 << 7,  /* but for RSP */
 };
 
 enum when {
@@ -136,6 +137,7 @@ static const struct overlooked {
 	{"fsin*", WHEN_THERE, LET_C0_C2_C3, "undefined after a stack fault; AMD clears C2"},
 	{"fcos", WHEN_THERE, LET_C0_C2_C3, "undefined after a stack fault; AMD clears C2"},
 	{"fptan", WHEN_THERE, LET_C0_C2_C3, "undefined after a stack fault; AMD clears C2"},
+	{"popa", WHEN_FAULTS, LET_GPRS, "AMD loads register by register"},
 	{"cvt*", WHEN_FAULTS, LET_MMX, "AMD enters MMX state though the instruction faults"},
 	{"maskmovq", WHEN_FAULTS, LET_MMX, "AMD enters MMX state though the instruction faults"},
 };
@@ -187,6 +189,10 @@ static void let(unsigned what, const struct outcome *n, struct outcome *e)
 		b->ftag = a->ftag;
 		memcpy(b->st, a->st, sizeof(b->st));
 	}
+	if (what & LET_GPRS)
+		for (unsigned i = 0; i < 8; i++)
+			if (i != X86_RSP)
+				b->gpr[i] = a->gpr[i];
 	if (what & LET_IMAGE)
 		let_image(n, e);
 }
@@ -203,6 +209,11 @@ uint32_t exclude_undefined(const struct x86_row *r)
 		    overlooked[i].when == WHEN_THERE && matches(overlooked[i].text, r->text))
 			return UNDEFINED_X87;
 	return 0;
+}
+
+bool exclude_more(const struct x86_row *r)
+{
+	return matches("fxsave*", r->text);
 }
 
 uint32_t exclude_reads(const struct x86_row *r)
@@ -238,6 +249,9 @@ const char *exclude_outcome(const struct oracle_case *c, const struct outcome *n
 		return "AMD checks alignment before page rights";
 	if (((c->start.fcw & 0x3f) != 0x3f || (n->end.fsw & 0x80)) && any_comi(c))
 		return "AMD sets flags though the comparison faults";
+	if (stop && v == X86_FAULT_AC &&
+	    (matches("frstor", stop->text) || matches("fldenv", stop->text)))
+		return "alignment checking of images";
 	if (stop && matches("fx*", stop->text) && v == X86_FAULT_SS && w == X86_FAULT_GP)
 		return "misaligned and not canonical: the order is free";
 	if (stop && matches("cmps", stop->text) && v != w)

@@ -17,7 +17,7 @@ struct gen {
 	uint64_t r;
 	uint32_t known; /* registers that still have their start value */
 	uint32_t used;	/* registers whose start value others rely on */
-	uint32_t undefined;
+	uint32_t undefined, ever_undefined;
 };
 
 x86_mode_t case_mode(bool code64)
@@ -260,7 +260,7 @@ static void aim_jump(struct gen *n, const struct x86_insn *i, struct emit *e)
 
 	if (k < 8 || (bytes == 1 && pos > 0x70))
 		to = pos;
-	else if (k < 10)
+	else if (k < 10 && !n->ever_undefined) /* back: a loop */
 		to = n->c->insns ? n->c->insn[pick(n, n->c->insns)].at : pos;
 	else if (k < 13 && pos < 0x60)
 		to = -(int64_t)pick(n, 0x1f) - 1;
@@ -406,6 +406,7 @@ static bool add_insn(struct gen *n, const struct x86_enc *enc)
 	prepare(n, &i);
 	memcpy(c->bytes + c->len, e.b, i.len);
 	n->undefined = undefined_after(n->undefined, &i);
+	n->ever_undefined |= n->undefined;
 	*ci = (struct case_insn){(uint8_t)c->len, i.len, i.row, n->undefined};
 	n->known &= ~clobbers(&i);
 	c->len += i.len;
@@ -449,7 +450,8 @@ void generator_case(const struct generator *g, uint64_t seed, uint64_t number,
 	random_state(&n.r, c->code64, &c->start);
 	n.known = 0xffff;
 	want = g->max_insns == 1 || random_chance(&n.r, 40) ? 1 : 2 + pick(&n, g->max_insns - 1);
-	while (c->insns < want && tries++ < TRIES)
+	while (c->insns < want && tries++ < TRIES &&
+	       !(c->insns && exclude_more(c->insn[c->insns - 1].row)))
 		add_insn(&n, g->enc[pick(&n, g->count)]);
 	if (random_chance(&n.r, 2)) /* up to the end of the code pages */
 		c->code_at = CODE_BASE + CODE_BYTES - c->len;

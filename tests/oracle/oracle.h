@@ -106,6 +106,8 @@ void case_annotate(const struct generator *g, struct oracle_case *c);
 const char *exclude_row(const struct x86_row *r);
 const char *exclude_insn(const struct x86_insn *i);
 /* What may not be read in a block after it, beside flags_undefined; and what of that it reads. */
+/* A saved image has undefined fields: no instruction may follow. */
+bool exclude_more(const struct x86_row *r);
 #define UNDEFINED_X87 (1u << 31) /* condition codes in FSW */
 uint32_t exclude_undefined(const struct x86_row *r);
 uint32_t exclude_reads(const struct x86_row *r);

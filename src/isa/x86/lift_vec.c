@@ -94,8 +94,9 @@ static uint64_t mask_move(struct x86_cpu *cpu, uint64_t lin, const uint8_t *src,
 {
 	enum x86_mmu_index mmu = x86_mode_mmu(cpu->mode);
 
-	if (!x86_mem_check_write(cpu, lin, bytes, mmu, 0))
-		return 0;
+	for (unsigned k = 0; k < bytes; k += 8) /* aligned to 8, if that is checked */
+		if (!x86_mem_check_write(cpu, lin + k, 8, mmu, 0))
+			return 0;
 	for (unsigned k = 0; k < bytes; k++)
 		if (mask[k] & 0x80 && !x86_mem_write(cpu, lin + k, src + k, 1, mmu, 0))
 			return 0;
