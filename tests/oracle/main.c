@@ -221,7 +221,8 @@ static bool parse_passes(struct oracle *o, char *list)
 static int usage(void)
 {
 	fprintf(stderr,
-		"usage: oracle [--seed S] [--cases N] [--case K] [--row MNEMONIC] [--bits 32|64]\n"
+		"usage: oracle [--seed S] [--cases N] [--slow-cases N] [--case K] [--row MNEMONIC] "
+		"[--bits 32|64]\n"
 		"              [--engine NAME] [--no-pass LIST] [--max-insns K] [--show N]\n"
 		"              [--list] [--verbose]\n");
 	return 2;
@@ -229,11 +230,20 @@ static int usage(void)
 
 static bool parse(struct oracle *o, int argc, char **argv, bool *list)
 {
-	static const struct option options[] = {
-		{"seed", 1, NULL, 's'},	     {"cases", 1, NULL, 'n'},  {"case", 1, NULL, 'c'},
-		{"row", 1, NULL, 'r'},	     {"engine", 1, NULL, 'e'}, {"no-pass", 1, NULL, 'p'},
-		{"max-insns", 1, NULL, 'k'}, {"show", 1, NULL, 'w'},   {"list", 0, NULL, 'l'},
-		{"verbose", 0, NULL, 'v'},   {"bits", 1, NULL, 'b'},   {0}};
+	static const struct option options[] = {{"seed", 1, NULL, 's'},
+						{"cases", 1, NULL, 'n'},
+						{"case", 1, NULL, 'c'},
+						{"row", 1, NULL, 'r'},
+						{"engine", 1, NULL, 'e'},
+						{"no-pass", 1, NULL, 'p'},
+						{"max-insns", 1, NULL, 'k'},
+						{"show", 1, NULL, 'w'},
+						{"list", 0, NULL, 'l'},
+						{"verbose", 0, NULL, 'v'},
+						{"bits", 1, NULL, 'b'},
+						{"slow-cases", 1, NULL, 'S'},
+						{0}};
+	const char *scope = getenv("DOPPEL_TEST_SCOPE");
 	int ch;
 
 	while ((ch = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -243,6 +253,10 @@ static bool parse(struct oracle *o, int argc, char **argv, bool *list)
 			break;
 		case 'n':
 			o->cases = strtoull(optarg, NULL, 0);
+			break;
+		case 'S':
+			if (scope && strcmp(scope, "all") == 0)
+				o->cases = strtoull(optarg, NULL, 0);
 			break;
 		case 'c':
 			o->first = strtoull(optarg, NULL, 0);

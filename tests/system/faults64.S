@@ -244,7 +244,7 @@ main:	ENTER_LONG
 	TRYU	"odd store", 17, 0, "mov [0x20001], ax"
 	TRYU	"even load", USER_OK, 0, "mov eax, [0x20004]"
 	TRYU	"odd byte", USER_OK, 0, "mov al, [0x20001]"
-	TRYU	"movups may be odd", USER_OK, 0, "movups xmm0, [0x20008]"
+	TRYU	"movups at 8", 17, 0, "movups xmm0, [0x20008]"
 	TRYU	"8 bytes at 4", 17, 0, "mov rax, [0x20004]"
 	mov	qword ptr [u_flags], 2
 	TRYU	"odd load without AC", USER_OK, 0, "mov eax, [0x20001]"
