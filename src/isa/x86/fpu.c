@@ -24,10 +24,8 @@ void x86_mxcsr_enter(const struct x86_cpu *cpu)
 {
 	uint32_t v = (cpu->mxcsr & X86_MXCSR_MASK) | X86_MXCSR_MASKS;
 
-	/* Unmasked, underflow is any tiny result, exact ones too: so it is for the host with FTZ. The
-	 * result is not used. */
 	if (!(cpu->mxcsr & X86_MXCSR_UM))
-		v |= X86_MXCSR_FTZ;
+		v &= ~(uint32_t)X86_MXCSR_FTZ;
 	host_mxcsr_set(v);
 }
 
