@@ -2,8 +2,8 @@
 # scripts/test.sh quick|all: every test there is, on what `make test` has built and downloaded. The
 # last line is `N passed, N failed`; the exit status is 1 if something failed or could not run.
 #   1. meson's tests in the plain build;
-#   2. the same with AddressSanitizer and UndefinedBehaviorSanitizer, by clang where there is one,
-#      so that two compilers see the sources;
+#   2. the same with AddressSanitizer and UndefinedBehaviorSanitizer, the IR verified after each
+#      pass, by clang where there is one, so that two compilers see the sources;
 #   3. boot tests: real kernels from packages (tests/boot). `quick` leaves out those marked slow.
 set -u
 cd "$(dirname "$0")/.."
@@ -37,7 +37,7 @@ sanitizer_build() {
 	command -v clang >/dev/null && cc=clang
 	say "building with sanitizers ($cc) in $san"
 	[ -e "$san/build.ninja" ] || CC=$cc meson setup "$san" -Db_sanitize=address,undefined \
-		-Db_lundef=false >"$logs/sanitize-setup" || { cat "$logs/sanitize-setup"; return 1; }
+		-Db_lundef=false -Db_ndebug=false >"$logs/sanitize-setup" || { cat "$logs/sanitize-setup"; return 1; }
 	ninja -C "$san" -j "$jobs"
 }
 

@@ -17,7 +17,7 @@ static const struct {
 	[COUNTER_PAGE_FAULTS] = {"page_faults", "page faults delivered"},
 	[COUNTER_INTERRUPTS] = {"interrupts", "external interrupts delivered"},
 	[COUNTER_SOFT_INTERRUPTS] = {"soft_interrupts", "INT n, INT3 and INTO"},
-	[COUNTER_HALTS] = {"halts", "HLT and MWAIT"},
+	[COUNTER_HALTS] = {"halts", "HLT"},
 	[COUNTER_SYSCALLS] = {"syscalls", "SYSCALL and SYSENTER"},
 	[COUNTER_CR_ACCESSES] = {"cr_accesses", "control register moves"},
 	[COUNTER_MSR_READS] = {"msr_reads", "RDMSR"},

@@ -21,7 +21,7 @@ struct translator {
 	struct ir_insn insn[IR_BLOCK_MAX];
 	struct lowered low;
 	/* what translator_place puts in */
-	uint64_t gpa, gpa2;
+	uint64_t gpa, gpa2, lin;
 	x86_mode_t mode;
 	struct cache *alone; /* a cache of one block */
 	char dump[DUMP_BYTES];
@@ -83,19 +83,26 @@ static void dump_guest(struct translator *t, const uint8_t *bytes, unsigned avai
 	}
 }
 
-static void dump(struct translator *t, const uint8_t *bytes, unsigned avail, uint64_t lin)
+static void dump_ir(struct translator *t, const char *when)
+{
+	int n;
+
+	if (!(t->cfg.dump & ENGINE_DUMP_IR) || !t->cfg.dump_line)
+		return;
+	n = snprintf(t->dump, sizeof(t->dump), "; %s\n", when);
+	ir_print(&t->ir, t->dump + n, sizeof(t->dump) - (size_t)n);
+	dump_lines(t);
+}
+
+static void dump_block(struct translator *t, const uint8_t *bytes, unsigned avail)
 {
 	if (!t->cfg.dump || !t->cfg.dump_line)
 		return;
 	snprintf(t->dump, sizeof(t->dump), "block %012llx gpa %09llx mode %x: %u instructions\n",
-		 (unsigned long long)lin, (unsigned long long)t->gpa, t->mode, t->ir.guest_count);
+		 (unsigned long long)t->lin, (unsigned long long)t->gpa, t->mode, t->ir.guest_count);
 	dump_lines(t);
 	if (t->cfg.dump & ENGINE_DUMP_GUEST)
-		dump_guest(t, bytes, avail, lin);
-	if (t->cfg.dump & ENGINE_DUMP_IR) {
-		ir_print(&t->ir, t->dump, sizeof(t->dump));
-		dump_lines(t);
-	}
+		dump_guest(t, bytes, avail, t->lin);
 }
 
 static enum x86_decode_result lift(struct translator *t, const uint8_t *bytes, unsigned avail,
@@ -110,7 +117,10 @@ static enum x86_decode_result lift(struct translator *t, const uint8_t *bytes, u
 		if (r == X86_DECODE_MORE)
 			return r;
 		if (!t->ir.overflow) {
+			dump_block(t, bytes, avail);
+			dump_ir(t, "as lifted");
 			ir_optimize(&t->ir, t->cfg.disabled_passes);
+			dump_ir(t, "as optimized");
 			if (lower_block(t->lower, &t->ir, t->mode, &t->low))
 				return r;
 		}
@@ -135,6 +145,7 @@ bool translator_lift(struct translator *t, const struct code_bytes *code, unsign
 		max_insns = t->cfg.max_block_insns;
 	t->mode = t->cpu->mode;
 	t->gpa = code->gpa;
+	t->lin = code->lin;
 	t->gpa2 = ~0ull;
 	if (!code->hva) {
 		avail = avail < X86_INSN_MAX ? avail : X86_INSN_MAX;
@@ -159,7 +170,6 @@ bool translator_lift(struct translator *t, const struct code_bytes *code, unsign
 		lift(t, bytes, avail, 1);
 	}
 	t->cpu->counter[COUNTER_BLOCKS_LIFTED]++;
-	dump(t, bytes, avail, code->lin);
 	return true;
 }
 

@@ -18,6 +18,8 @@ int pc_load(struct machine *m, uint64_t gpa, const void *bytes, uint64_t len, co
 		return error_set(err, -ENOMEM,
 				 "memory: %s (%llu bytes at %#llx) does not fit %llu MiB", what,
 				 (unsigned long long)len, (unsigned long long)gpa, memory_mib(m));
+	TRACE(m->cfg.trace, TRACE_BOOT, "%s: %llu bytes at %#llx", what, (unsigned long long)len,
+	      (unsigned long long)gpa);
 	if (len)
 		memcpy(to, bytes, len);
 	return 0;
@@ -46,6 +48,9 @@ int pc_load_part(struct machine *m, const char *kernel, uint64_t gpa, const void
 			err, -ENOEXEC,
 			"kernel %s: wants to be loaded at %#llx, which is not free on a pc", kernel,
 			(unsigned long long)gpa);
+	TRACE(m->cfg.trace, TRACE_BOOT, "kernel %s: %llu bytes at %#llx, %llu of them from the file",
+	      kernel, (unsigned long long)mem_len, (unsigned long long)gpa,
+	      (unsigned long long)len);
 	memset(to + len, 0, mem_len - len);
 	if (len)
 		memcpy(to, bytes, len);
