@@ -94,6 +94,8 @@ main:	ENTER_LONG
 	TRY	"selector past the GDT", 13, 0x400, "mov ds, eax"
 	mov	eax, SEL_TSS
 	TRY	"TSS in ds", 13, SEL_TSS, "mov ds, eax"
+	xor	eax, eax
+	lldt	ax	/* reset leaves a present LDT at 0 */
 	mov	eax, 0x4
 	TRY	"selector of no LDT", 13, 4, "mov es, eax"
 	mov	eax, SEL_CODE64
