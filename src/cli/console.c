@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "cli/terminal.h"
 
 enum {
 	KEY_ESCAPE = 1,	   /* Ctrl-A */
@@ -33,6 +36,18 @@ static bool wait_writable(struct console *c)
 	return poll(&p, 1, 0) > 0 && (p.revents & POLLOUT);
 }
 
+/* What the guest says must not get lost in silence: the machine is stopped. A terminal that has
+ * gone is another matter, SIGHUP says what becomes of that. */
+static void write_failed(struct console *c, int error)
+{
+	struct stat st;
+
+	if (error == EIO && fstat(c->out_fd, &st) == 0 && S_ISCHR(st.st_mode))
+		return;
+	if (!atomic_load(&c->quitting) && !atomic_exchange(&c->write_error, error))
+		terminal_wake();
+}
+
 void console_output(struct console *c, const uint8_t *bytes, size_t len)
 {
 	while (len > 0 && c->out_fd >= 0) {
@@ -44,8 +59,10 @@ void console_output(struct console *c, const uint8_t *bytes, size_t len)
 		n = write(c->out_fd, bytes, chunk);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
-		if (n < 0)
-			return; /* nobody reads any more: the guest talks to itself */
+		if (n < 0) {
+			write_failed(c, errno);
+			return;
+		}
 		bytes += n;
 		len -= (size_t)n;
 	}
@@ -65,7 +82,7 @@ static bool key(struct console *c, uint8_t k, bool *send)
 	c->escaped = false;
 	*send = k == KEY_ESCAPE;
 	if (k == 'h' || k == '?')
-		fputs(keys_text, stderr);
+		terminal_text(keys_text, sizeof(keys_text) - 1);
 	return k != 'x' && k != 'X';
 }
 

@@ -12,12 +12,13 @@
 
 struct console {
 	struct doppel_vm *vm;
-	int out_fd;	       /* where guest output goes; -1: nowhere */
-	bool in_open;	       /* standard input is read */
-	bool escapes;	       /* Ctrl-A is ours: only when keys come from a terminal */
-	bool escaped;	       /* Ctrl-A was the last key */
-	_Atomic bool quitting; /* output that does not drain is dropped */
-	uint8_t held[4096];    /* read but not yet taken by the machine */
+	int out_fd;		 /* where guest output goes; -1: nowhere */
+	bool in_open;		 /* standard input is read */
+	bool escapes;		 /* Ctrl-A is ours: only when keys come from a terminal */
+	bool escaped;		 /* Ctrl-A was the last key */
+	_Atomic int write_error; /* errno that ended writing to out_fd; 0 = none */
+	_Atomic bool quitting;	 /* output that does not drain is dropped */
+	uint8_t held[4096];	 /* read but not yet taken by the machine */
 	size_t held_at, held_len;
 };
 

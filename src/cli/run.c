@@ -50,7 +50,15 @@ static void on_console(void *opaque, const uint8_t *bytes, size_t len)
 
 static void on_debug(void *opaque, const uint8_t *bytes, size_t len)
 {
-	fwrite(bytes, 1, len, stderr);
+	terminal_text((const char *)bytes, len);
+}
+
+static void on_log(void *opaque, const char *line)
+{
+	flockfile(stderr); /* lines of several CPUs do not mix */
+	terminal_text(line, strlen(line));
+	terminal_text("\n", 1);
+	funlockfile(stderr);
 }
 
 /* Images and arguments not given are those of the default guest. */
@@ -119,6 +127,7 @@ static int create(struct run *r)
 	cfg.disable_passes = o->no_pass;
 	cfg.console_output = on_console;
 	cfg.debug_output = on_debug;
+	cfg.log_line = on_log;
 	cfg.opaque = r;
 	if (doppel_create(&r->vm, &cfg, &err) < 0)
 		return cli_fail(CLI_EXIT_CONFIG, "%s", err.text);
@@ -185,13 +194,24 @@ static void attend(struct run *r)
 	doppel_stop(r->vm); /* does nothing to a machine that has ended */
 }
 
+/* One counter: its sum, then what each CPU has of it. */
+static void print_counter(const struct run *r, unsigned index, const struct doppel_counter *sum)
+{
+	struct doppel_counter c;
+
+	fprintf(stderr, "%-16s %15llu  %s", sum->name, (unsigned long long)sum->value, sum->text);
+	for (unsigned cpu = 0; r->o.cpus > 1 && doppel_counter(r->vm, cpu, index, &c); cpu++)
+		fprintf(stderr, "%s%llu", cpu ? " " : ": ", (unsigned long long)c.value);
+	fputc('\n', stderr);
+}
+
 static void print_stats(const struct run *r, double seconds)
 {
 	struct doppel_counter c;
 	uint64_t insns = 0;
 
 	for (unsigned i = 0; doppel_counter(r->vm, UINT_MAX, i, &c); i++) {
-		fprintf(stderr, "%-16s %15llu  %s\n", c.name, (unsigned long long)c.value, c.text);
+		print_counter(r, i, &c);
 		if (i == 0)
 			insns = c.value;
 	}
@@ -205,8 +225,14 @@ static void print_stats(const struct run *r, double seconds)
 		seconds > 0 ? (double)insns / seconds / 1e6 : 0.0);
 }
 
-static int report(const struct run *r)
+static int report(struct run *r)
 {
+	int error = atomic_load(&r->console.write_error);
+
+	if (error)
+		return cli_fail(CLI_EXIT_CONFIG, "serial %s: cannot write: %s",
+				r->o.serial == SERIAL_FILE ? r->o.serial_path : "stdio",
+				strerror(error));
 	switch (r->result.end) {
 	case DOPPEL_END_POWEROFF:
 		return CLI_EXIT_OK;

@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -58,6 +60,14 @@ static void on_continue(int sig)
 	errno = saved;
 }
 
+/* What a parent has had ignored (nohup, a job in the background of a script) stays so. */
+static bool ignored(int sig)
+{
+	struct sigaction was;
+
+	return sigaction(sig, NULL, &was) == 0 && was.sa_handler == SIG_IGN;
+}
+
 static void handle(int sig, void (*fn)(int))
 {
 	struct sigaction sa = {.sa_handler = fn, .sa_flags = SA_RESTART};
@@ -78,12 +88,31 @@ int terminal_watch_signals(void)
 		fcntl(tty.pipe[i], F_SETFL, O_NONBLOCK);
 	}
 	for (unsigned i = 0; i < sizeof(request) / sizeof(request[0]); i++)
-		handle(request[i], on_request);
+		if (!ignored(request[i]))
+			handle(request[i], on_request);
 	for (unsigned i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++)
 		handle(fatal[i], on_fatal);
 	handle(SIGCONT, on_continue);
 	signal(SIGPIPE, SIG_IGN);
 	return tty.pipe[0];
+}
+
+void terminal_text(const char *text, size_t len)
+{
+	bool raw = tty.taken && isatty(STDERR_FILENO);
+
+	flockfile(stderr);
+	while (len > 0) {
+		const char *end = memchr(text, '\n', len);
+		size_t n = end ? (size_t)(end - text) : len;
+
+		fwrite(text, 1, n, stderr);
+		if (end)
+			fputs(raw ? "\r\n" : "\n", stderr);
+		text += end ? n + 1 : n;
+		len -= end ? n + 1 : n;
+	}
+	funlockfile(stderr);
 }
 
 void terminal_wake(void)
@@ -100,11 +129,11 @@ bool terminal_raw(void)
 	tty.raw = tty.saved;
 	tty.raw.c_iflag &=
 		~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
+	tty.raw.c_oflag &= ~(tcflag_t)OPOST; /* the guest has a terminal driver of its own */
 	tty.raw.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | ISIG | IEXTEN);
 	tty.raw.c_cflag = (tty.raw.c_cflag & ~(tcflag_t)(CSIZE | PARENB)) | CS8;
 	tty.raw.c_cc[VMIN] = 1;
 	tty.raw.c_cc[VTIME] = 0;
-	/* OPOST stays: our own lines on standard error end in a bare newline. */
 	if (tcsetattr(STDIN_FILENO, TCSANOW, &tty.raw) < 0)
 		return false;
 	tty.taken = 1;

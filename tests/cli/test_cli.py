@@ -156,7 +156,15 @@ def test_engine_is_said_once(guest):
 def test_stats(guest):
     r = doppel("run", "--kernel", guest("...p"), "--stats", "--quiet")
     names = [line.split()[0] for line in r.stderr.splitlines()]
-    assert "insns" in names and "host_time" in names
+    assert "insns" in names and "host_time" in names and "memory_hash" not in names
+    r = doppel("run", "--kernel", guest("...p"), "--stats", "--quiet", "--cpus", "3")
+    insns = next(line for line in r.stderr.splitlines() if line.startswith("insns"))
+    assert sum(map(int, insns.split(":")[1].split())) == int(insns.split()[1])
+    hashes = set()
+    for _ in range(2):
+        r = doppel("run", "--kernel", guest("...p"), "--stats", "--quiet", "--clock", "counted")
+        hashes |= {line for line in r.stderr.splitlines() if line.startswith("memory_hash")}
+    assert len(hashes) == 1
 
 
 # ---- config file
@@ -231,10 +239,42 @@ def test_nobody_reads_the_output(guest):
     p.stdout.close()
 
 
+def test_output_that_cannot_be_written_stops_the_machine(guest):
+    r = doppel("run", "--kernel", guest("oaj"), "--quiet", "--serial", "file=/dev/full")
+    assert r.returncode == 4
+    assert r.stderr == "doppel: serial /dev/full: cannot write: No space left on device\n"
+    p = subprocess.Popen([DOPPEL, "run", "--kernel", guest("oaj"), "--quiet"],
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert p.stdout.read(1) == b"a"
+    p.stdout.close()
+    assert p.wait(10) == 4
+    assert b"cannot write: Broken pipe" in p.stderr.read()
+    p.stderr.close()
+
+
+def test_ignored_signals_stay_ignored(guest):
+    p = subprocess.Popen(["/usr/bin/nohup", DOPPEL, "run", "--kernel", guest("oah"), "--quiet"],
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                         stderr=subprocess.DEVNULL)
+    assert p.stdout.read(1) == b"a"
+    p.send_signal(signal.SIGHUP)
+    time.sleep(0.2)
+    assert p.poll() is None
+    p.terminate()
+    assert p.wait(10) == 8
+    p.stdout.close()
+
+
+def default_signals():
+    for sig in [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT]:
+        signal.signal(sig, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
 def test_signals_stop_the_machine(guest, sig):
     p = subprocess.Popen([DOPPEL, "run", "--kernel", guest("oah"), "--stats"],
-                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         preexec_fn=default_signals)
     assert p.stdout.read(1) == b"a"
     p.send_signal(sig)
     _, err = p.communicate(timeout=10)
@@ -276,10 +316,12 @@ def test_terminal_is_raw_and_given_back(guest):
     child = on_terminal(guest("t2ehj"))
     wait_raw(child)
     assert not stty(child)[3] & (termios.ECHO | termios.ISIG)
+    assert not stty(child)[1] & termios.OPOST
     child.send("a\x03\x01\x01b")
     child.expect_exact("a\x03\x01b")
     child.send("\x01h")
-    child.expect("Ctrl-A x")
+    child.expect_exact("Ctrl-A x       quit: stop the machine\r\n")
+    assert b"\r\r\n" not in child.before
     child.send("\x01x")
     assert ended(child) == 8
 
