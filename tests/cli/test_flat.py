@@ -1,0 +1,98 @@
+"""The doppel command on small hostile guests, flat boot images built from the .S files here: however
+a guest misbehaves it is modelled or reported, and the user can always quit."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pexpect
+import pytest
+
+DOPPEL = os.environ["DOPPEL"]
+IMAGES = os.environ["IMAGES"]
+
+
+def command(guest, *args):
+    return [DOPPEL, "run", "--quiet", "--memory", "64M", "--kernel", os.path.join(IMAGES, guest),
+            *args]
+
+
+def run(guest, *args):
+    return subprocess.run(command(guest, *args), stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=60)
+
+
+@pytest.mark.parametrize("clock", ["real", "counted"])
+def test_consoles_and_status(clock):
+    r = run("status", "--clock", clock)
+    assert (r.returncode, r.stdout, r.stderr) == (43, "a", "d")
+
+
+def test_crash_report():
+    r = run("triple", "--cpus", "2")
+    assert (r.returncode, r.stdout) == (6, "t")
+    assert "triple fault on CPU 0" in r.stderr
+    assert "RBX=0000000012345678" in r.stderr
+    assert "code: 0f 0b" in r.stderr
+    assert "ud2" in r.stderr
+
+
+@pytest.mark.parametrize("guest,status", [("ports", 3), ("msrs", 5), ("outside", 7)])
+def test_wild_accesses_are_modelled(guest, status):
+    r = run(guest)
+    assert (r.returncode, r.stdout, r.stderr) == (status, "", "")
+
+
+@pytest.mark.parametrize("clock", ["real", "counted"])
+@pytest.mark.parametrize("cpus", ["1", "4"])
+@pytest.mark.parametrize("guest", ["spin", "flood", "dead", "reset"])
+def test_quitting(guest, cpus, clock):
+    for how in ["key", "signal", "hangup"] if cpus == "4" else ["key"]:
+        argv = command(guest, "--cpus", cpus, "--clock", clock)
+        child = pexpect.spawn(argv[0], argv[1:], timeout=10)
+        child.delaybeforesend = None
+        child.expect(guest[0] if guest != "dead" else "h")
+        begin = time.monotonic()
+        if how == "key":
+            child.send("\x01x")
+        elif how == "signal":
+            child.kill(signal.SIGTERM)
+        else:
+            child.ptyproc.fileobj.close()
+            child.ptyproc.closed = True
+        if how == "hangup":
+            status = os.waitstatus_to_exitcode(os.waitpid(child.pid, 0)[1])
+        else:
+            child.expect(pexpect.EOF)
+            child.wait()
+            status = child.exitstatus
+        assert status == 8
+        # It takes some 10 ms; the limit is for busy hosts.
+        assert time.monotonic() - begin < 2
+
+
+def test_halted_machines_cost_nothing():
+    for clock in ["real", "counted"]:
+        p = subprocess.Popen(command("dead", "--clock", clock), stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE)
+        assert p.stdout.read(1) == b"h"
+        time.sleep(1)
+        with open(f"/proc/{p.pid}/stat") as f:
+            fields = f.read().split()
+        p.terminate()
+        assert p.wait(10) == 8
+        p.stdout.close()
+        ticks = int(fields[13]) + int(fields[14])
+        assert ticks < 0.3 * os.sysconf("SC_CLK_TCK")
+
+
+def test_counted_runs_of_hostile_guests_repeat():
+    for guest in ["ports", "msrs"]:
+        stats = set()
+        for _ in range(2):
+            r = run(guest, "--clock", "counted", "--cpus", "2", "--stats")
+            stats.add("\n".join(line for line in r.stderr.splitlines()
+                                if not line.startswith(("host_time", "mips"))))
+        assert len(stats) == 1
+        assert "memory_hash" in stats.pop()
