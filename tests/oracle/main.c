@@ -32,6 +32,7 @@ struct oracle {
 	uint64_t data_of; /* which memory image is in data, plus one */
 	uint64_t ran, differ, endless, excluded, faults, unsteady;
 	struct outcome copy;
+	bool *row_ran; /* by place in g.enc */
 	struct group group[GROUPS_MAX];
 	unsigned groups;
 };
@@ -162,6 +163,31 @@ static void report(struct oracle *o, struct oracle_case *c, struct outcome *nati
 	fflush(stdout);
 }
 
+/* Rows of which an instruction has been carried out to its end. */
+static void count_rows(struct oracle *o, const struct oracle_case *c, uint64_t rip)
+{
+	for (unsigned k = 0; k < c->insns; k++) {
+		if (rip == c->code_at + c->insn[k].at)
+			return;
+		for (unsigned e = 0; e < o->g.count; e++)
+			if (o->g.enc[e]->row == c->insn[k].row)
+				o->row_ran[e] = true;
+	}
+}
+
+static void print_unreached(const struct oracle *o)
+{
+	unsigned n = 0;
+
+	for (unsigned e = 0; e < o->g.count; e++)
+		n += o->row_ran[e];
+	printf("%u of %u rows carried out\n", n, o->g.count);
+	for (unsigned e = 0; o->verbose && e < o->g.count; e++)
+		if (!o->row_ran[e])
+			printf("  never: %-12s %s\n", o->g.enc[e]->row->text,
+			       o->g.enc[e]->row->enc);
+}
+
 static void one_case(struct oracle *o, uint64_t number)
 {
 	static struct outcome native, engine;
@@ -179,6 +205,7 @@ static void one_case(struct oracle *o, uint64_t number)
 	o->ran++;
 	if (agrees(o, o->m, &c, &native, &engine)) {
 		o->faults += native.end.rip != c.code_at + c.len;
+		count_rows(o, &c, native.end.rip);
 		return;
 	}
 	report(o, &c, &native, &engine);
@@ -321,8 +348,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "oracle: skipped: %s\n", why);
 		return 77;
 	}
+	o.row_ran = calloc(o.g.count, sizeof(*o.row_ran));
 	for (uint64_t n = 0; n < o.cases; n++)
 		one_case(&o, o.first + n);
+	print_unreached(&o);
 	summary(&o);
 	return o.differ != 0;
 }
