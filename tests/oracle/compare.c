@@ -22,14 +22,14 @@ static uint32_t undefined_flags(const struct oracle_case *c, uint64_t rip)
 	uint32_t all = 0, last = 0;
 
 	for (unsigned i = 0; i < c->insns; i++) {
-		uint64_t at = c->code_at + c->insn[i].at;
+		uint64_t at = case_pc(c) + c->insn[i].at;
 
 		if (rip == at)
 			return last;
 		last = c->insn[i].undefined;
 		all |= last;
 	}
-	return rip == c->code_at + c->len ? last : all;
+	return rip == case_pc(c) + c->len ? last : all;
 }
 
 static void field(struct diff *d, const char *name, uint64_t start, uint64_t native,
@@ -52,7 +52,7 @@ static void compare_integer(struct diff *d, const struct oracle_case *c,
 
 	for (int i = 0; i < 16; i++)
 		field(d, gpr_names[i], s->gpr[i] & mask, n->gpr[i] & mask, e->gpr[i] & mask);
-	field(d, "rip", c->code_at, n->rip, e->rip);
+	field(d, "rip", case_pc(c), n->rip, e->rip);
 	field(d, "rflags", s->rflags & flags, n->rflags & flags, e->rflags & flags);
 	field(d, "vector", 0, (uint64_t)n->vector, (uint64_t)e->vector);
 	if (n->vector != e->vector)
@@ -172,10 +172,10 @@ void case_print(const struct oracle_case *c, const struct x86_decoder *d, FILE *
 		char text[128] = "?";
 		unsigned len = 1;
 
-		if (x86_decode(d, c->bytes + at, c->len - at, case_mode(c->code64), NULL, &i) ==
+		if (x86_decode(d, c->bytes + at, c->len - at, case_mode(c), NULL, &i) ==
 		    X86_DECODE_OK) {
 			len = i.len;
-			x86_insn_print(&i, c->code_at + at, text, sizeof(text));
+			x86_insn_print(&i, case_pc(c) + at, text, sizeof(text));
 		}
 		fprintf(f, "  %08x ", c->code_at + at);
 		for (unsigned n = 0; n < len; n++)

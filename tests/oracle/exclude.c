@@ -146,7 +146,7 @@ static const struct overlooked {
 static const struct x86_row *stopped_at(const struct oracle_case *c, const struct outcome *n)
 {
 	for (unsigned i = 0; i < c->insns; i++)
-		if (n->end.rip == c->code_at + c->insn[i].at)
+		if (n->end.rip == case_pc(c) + c->insn[i].at)
 			return c->insn[i].row;
 	return NULL;
 }
@@ -224,6 +224,19 @@ uint32_t exclude_reads(const struct x86_row *r)
 		       : 0;
 }
 
+/* Canonical, and inside the code segment. */
+static bool reachable(const struct oracle_case *c, uint64_t rip)
+{
+	return c->code16 ? rip <= 0xffff : (uint64_t)((int64_t)(rip << 16) >> 16) == rip;
+}
+
+static bool is_image(const struct x86_row *r)
+{
+	return matches("fnsave", r->text) || matches("frstor", r->text) ||
+	       matches("fnstenv", r->text) || matches("fldenv", r->text) ||
+	       matches("fxsave*", r->text) || matches("fxrstor*", r->text);
+}
+
 const char *exclude_outcome(const struct oracle_case *c, const struct outcome *n, struct outcome *e)
 {
 	const struct x86_row *stop = stopped_at(c, n);
@@ -242,7 +255,7 @@ const char *exclude_outcome(const struct oracle_case *c, const struct outcome *n
 		e->end.mxcsr = (e->end.mxcsr & ~0x20u) | (n->end.mxcsr & 0x20);
 	if (w == X86_FAULT_GP && (n->end.mxcsr & 1 << 17))
 		return "AMD has MXCSR.MM";
-	if (!c->code64 && (v == X86_FAULT_GP || v == X86_FAULT_SS) &&
+	if (!c->code64 && !c->code16 && (v == X86_FAULT_GP || v == X86_FAULT_SS) &&
 	    (w == X86_FAULT_PF || w == X86_FAULT_AC))
 		return "an operand over the end of a segment of 4 GiB may wrap or fault";
 	if ((v == X86_FAULT_AC && (w == X86_FAULT_PF || w == X86_FAULT_GP || w == X86_FAULT_SS)))
@@ -259,9 +272,17 @@ const char *exclude_outcome(const struct oracle_case *c, const struct outcome *n
 	if (stop && matches("cmps", stop->text) && v != w)
 		return "the order of the two reads is free";
 	if (stop && (stop->attr & X86_ENDS) && v == X86_FAULT_GP &&
-	    (w == X86_FAULT_GP || w == X86_FAULT_DB) &&
-	    (uint64_t)((int64_t)(e->end.rip << 16) >> 16) != e->end.rip)
-		return "a branch to a non-canonical address faults at its target here";
+	    (w == X86_FAULT_GP || w == X86_FAULT_DB) && !reachable(c, e->end.rip))
+		return "a branch to no possible address faults at its target here";
+	if (stop && c->code16 && v == X86_FAULT_PF && (w == X86_FAULT_GP || w == X86_FAULT_SS) &&
+	    ((stop->attr & X86_IS_X87) || matches("maskmov*", stop->text) ||
+	     matches("movs", stop->text)))
+		return "limit of one part, page of another: the order is free";
+	if (stop && v != w && is_image(stop))
+		return "AMD touches the end of a large operand first";
+	if (stop && (stop->attr & (X86_IS_SSE | X86_IS_X87)) && v == X86_FAULT_GP &&
+	    w == X86_FAULT_SS)
+		return "misaligned and beyond the limit: the order is free";
 	return NULL;
 }
 

@@ -20,11 +20,14 @@ struct gen {
 	uint32_t undefined, ever_undefined;
 };
 
-x86_mode_t case_mode(bool code64)
+x86_mode_t case_mode(const struct oracle_case *c)
 {
-	x86_mode_t user = X86_MODE_PE | X86_MODE_LONG | X86_MODE_FLAT | 3u << X86_MODE_CPL_SHIFT;
+	x86_mode_t user = X86_MODE_PE | X86_MODE_LONG | 3u << X86_MODE_CPL_SHIFT;
 
-	return user | (code64 ? X86_MODE_CODE64 : X86_MODE_CODE32 | X86_MODE_STACK32);
+	if (c->code16)
+		return user;
+	return user | X86_MODE_FLAT |
+	       (c->code64 ? X86_MODE_CODE64 : X86_MODE_CODE32 | X86_MODE_STACK32);
 }
 
 bool generator_init(struct generator *g, const struct x86_decoder *d,
@@ -52,9 +55,19 @@ static unsigned pick(struct gen *n, unsigned below)
 
 /* ---- memory operands */
 
-static bool is_pointer(uint64_t v)
+static uint32_t data_base(const struct oracle_case *c)
 {
-	return v - DATA_BASE < DATA_BYTES + 0x1000;
+	return c->code16 ? DATA_BASE : 0;
+}
+
+static uint64_t pick_pointer(struct gen *n)
+{
+	return random_pointer(&n->r) - data_base(n->c);
+}
+
+static bool is_pointer(const struct gen *n, uint64_t v)
+{
+	return v + data_base(n->c) - DATA_BASE < DATA_BYTES + 0x1000;
 }
 
 /* A register whose value is known and good for the purpose, or any. */
@@ -70,7 +83,7 @@ static unsigned pick_register(struct gen *n, bool pointer, bool index)
 			continue;
 		if (!(n->known >> reg & 1))
 			continue;
-		if (pointer ? is_pointer((uint64_t)v) : (v < 0x2000 && v > -0x2000))
+		if (pointer ? is_pointer(n, (uint64_t)v) : (v < 0x2000 && v > -0x2000))
 			return reg;
 	}
 	return index ? (unsigned)X86_RCX : pick(n, regs);
@@ -94,9 +107,9 @@ static int64_t pick_disp(struct gen *n, unsigned base, int index, unsigned scale
 {
 	uint64_t b = base < 16 ? n->c->start.gpr[base] : 0;
 	uint64_t x = index >= 0 ? n->c->start.gpr[index] << scale : 0;
-	int64_t d = (int64_t)(random_pointer(&n->r) - b - x);
+	int64_t d = (int64_t)(pick_pointer(n) - b - x);
 
-	if (base < 16 && is_pointer(b + x) && random_chance(&n->r, 50))
+	if (base < 16 && is_pointer(n, b + x) && random_chance(&n->r, 50))
 		d = (int8_t)random_next(&n->r) & (random_chance(&n->r, 60) ? ~15 : ~0);
 	if (!wide || d == (int32_t)d)
 		return (int32_t)d;
@@ -120,7 +133,7 @@ static void emit_memory(struct gen *n, struct emit *e, unsigned reg, unsigned ad
 	}
 	if (random_chance(&n->r, 12)) { /* absolute, in 64-bit code RIP-relative */
 		put(e, 1, reg << 3 | 5);
-		e->target = random_pointer(&n->r);
+		e->target = pick_pointer(n);
 		if (n->c->code64)
 			e->rip_disp = e->len;
 		put(e, 4, e->target);
@@ -168,13 +181,13 @@ static unsigned emit_prefixes(struct gen *n, const struct x86_enc *enc, bool mem
 {
 	static const uint8_t mandatory[] = {0, 0, 0x66, 0xf3, 0xf2},
 			     segs[] = {0x2e, 0x36, 0x3e, 0x26};
-	unsigned addrsize = n->c->code64 ? 8 : 4;
+	unsigned addrsize = n->c->code64 ? 8 : n->c->code16 ? 2 : 4;
 
 	if (enc->prefix == X86_PREFIX_ANY && random_chance(&n->r, 25))
 		put(e, 1, 0x66);
-	if (random_chance(&n->r, memory ? 10 : 4)) {
+	if (random_chance(&n->r, memory ? (n->c->code16 ? 40 : 10) : 4)) {
 		put(e, 1, 0x67);
-		addrsize = n->c->code64 ? 4 : 2;
+		addrsize = n->c->code64 || n->c->code16 ? 4 : 2;
 	}
 	if (random_chance(&n->r, 5))
 		put(e, 1, segs[pick(n, 4)]);
@@ -253,7 +266,7 @@ static void emit_insn(struct gen *n, const struct x86_enc *enc, struct emit *e)
 static void aim_jump(struct gen *n, const struct x86_insn *i, struct emit *e)
 {
 	unsigned bytes = i->opcode == 0xe8 || i->opcode == 0xe9 || (i->opcode & 0xf0) == 0x80
-				 ? (i->opsize_prefix && !n->c->code64 ? 2 : 4)
+				 ? (!n->c->code64 && i->opsize == 2 ? 2 : 4)
 				 : 1;
 	unsigned pos = n->c->len + i->len, k = pick(n, 16);
 	int64_t to; /* from the start of the block */
@@ -355,21 +368,21 @@ static void prepare(struct gen *n, const struct x86_insn *i)
 		if (free >> X86_RCX & 1 && random_chance(&n->r, 90))
 			gpr[X86_RCX] = random_chance(&n->r, 80) ? pick(n, 20) : pick(n, 3000);
 		if (free >> X86_RSI & 1 && random_chance(&n->r, 80))
-			gpr[X86_RSI] = random_pointer(&n->r);
+			gpr[X86_RSI] = pick_pointer(n);
 		if (free >> X86_RDI & 1 && random_chance(&n->r, 80))
 			gpr[X86_RDI] = random_chance(&n->r, 70)
-					       ? random_pointer(&n->r)
+					       ? pick_pointer(n)
 					       : gpr[X86_RSI] + (int64_t)(pick(n, 17)) - 8;
 	}
 	if (strstr(t, "div") && free >> X86_RDX & 1 && random_chance(&n->r, 60))
 		gpr[X86_RDX] = random_chance(&n->r, 60) ? 0 : (n->c->code64 ? ~0ull : 0xffffffff);
 	if (starts_with(t, "xlat") && free >> X86_RBX & 1)
-		gpr[X86_RBX] = random_pointer(&n->r);
+		gpr[X86_RBX] = pick_pointer(n);
 	if (starts_with(t, "leave") && free >> X86_RBP & 1)
-		gpr[X86_RBP] = random_pointer(&n->r);
+		gpr[X86_RBP] = pick_pointer(n);
 	if ((starts_with(t, "jmp") || starts_with(t, "call")) && i->op[0].kind == X86_OPND_GPR &&
 	    free >> i->op[0].reg & 1 && i->op[0].reg != X86_RSP && random_chance(&n->r, 70))
-		gpr[i->op[0].reg] = n->c->code_at + 0x100 + pick(n, 64);
+		gpr[i->op[0].reg] = case_pc(n->c) + 0x100 + pick(n, 64);
 	for (unsigned k = 0; k < i->op_count; k++)
 		if (i->op[k].kind == X86_OPND_GPR)
 			n->used |= 1u << i->op[k].reg;
@@ -385,8 +398,7 @@ static bool add_insn(struct gen *n, const struct x86_enc *enc)
 	struct case_insn *ci = &c->insn[c->insns];
 
 	emit_insn(n, enc, &e);
-	if (x86_decode(n->g->decoder, e.b, e.len, case_mode(c->code64), n->g->model, &i) !=
-		    X86_DECODE_OK ||
+	if (x86_decode(n->g->decoder, e.b, e.len, case_mode(c), n->g->model, &i) != X86_DECODE_OK ||
 	    !acceptable(n, &i) || c->len + i.len > CASE_BYTES_MAX - 8) {
 		n->used = used;
 		return false;
@@ -422,8 +434,8 @@ void case_annotate(const struct generator *g, struct oracle_case *c)
 	while (at < c->len && k < CASE_INSNS_MAX) {
 		struct x86_insn i;
 
-		if (x86_decode(g->decoder, c->bytes + at, c->len - at, case_mode(c->code64),
-			       g->model, &i) != X86_DECODE_OK)
+		if (x86_decode(g->decoder, c->bytes + at, c->len - at, case_mode(c), g->model,
+			       &i) != X86_DECODE_OK)
 			break;
 		undefined = undefined_after(undefined, &i);
 		c->insn[k++] = (struct case_insn){(uint8_t)at, i.len, i.row, undefined};
@@ -443,11 +455,12 @@ void generator_case(const struct generator *g, uint64_t seed, uint64_t number,
 	n.r = random_next(&n.r);
 	c->seed = seed;
 	c->number = number;
-	c->code64 = g->bits ? g->bits == 64 : random_chance(&n.r, 70);
+	c->code64 = g->bits ? g->bits == 64 : random_chance(&n.r, 65);
+	c->code16 = g->bits ? g->bits == 16 : !c->code64 && random_chance(&n.r, 30);
 	c->code_at = CODE_BASE + 0x400 + pick(&n, 0x600);
 	if (random_chance(&n.r, 4))
 		c->code_at = CODE_BASE + 0x1000 - pick(&n, 40);
-	random_state(&n.r, c->code64, &c->start);
+	random_state(&n.r, c->code64, data_base(c), &c->start);
 	n.known = 0xffff;
 	want = g->max_insns == 1 || random_chance(&n.r, 40) ? 1 : 2 + pick(&n, g->max_insns - 1);
 	while (c->insns < want && tries++ < TRIES &&

@@ -187,13 +187,19 @@ const struct x86_cpuid_model *machine_model(const struct machine *m)
 	return &m->model;
 }
 
-static void load_segments(struct x86_cpu *cpu, bool code64)
+static void load_segments(struct x86_cpu *cpu, bool code64, bool code16)
 {
 	for (unsigned s = 0; s < 6; s++)
 		cpu->seg[s] =
 			(struct x86_seg){.sel = SEL_USER_DATA, .attr = 0xc0f3, .limit = 0xffffffff};
 	cpu->seg[X86_CS].sel = code64 ? SEL_USER64 : SEL_USER32;
 	cpu->seg[X86_CS].attr = code64 ? 0xa0fb : 0xc0fb;
+	for (unsigned s = 0; code16 && s < X86_FS; s++)
+		cpu->seg[s] = (struct x86_seg){
+			.sel = SEL_DATA16, .attr = 0x00f3, .limit = 0xffff, .base = DATA_BASE};
+	if (code16)
+		cpu->seg[X86_CS] = (struct x86_seg){
+			.sel = SEL_CODE16, .attr = 0x00fb, .limit = 0xffff, .base = CODE_BASE};
 	for (unsigned s = X86_FS; s <= X86_GS; s++)
 		cpu->seg[s] = (struct x86_seg){.sel = 0};
 	if (code64)
@@ -205,7 +211,7 @@ static void load_case(struct x86_cpu *cpu, const struct oracle_case *c)
 	const struct oracle_state *s = &c->start;
 
 	memcpy(cpu->gpr, s->gpr, sizeof(cpu->gpr));
-	cpu->rip = c->code_at;
+	cpu->rip = case_pc(c);
 	x86_rflags_write(cpu, s->rflags);
 	cpu->fcw = s->fcw;
 	cpu->fsw = s->fsw;
@@ -224,7 +230,7 @@ static void load_case(struct x86_cpu *cpu, const struct oracle_case *c)
 	memset(cpu->vec, 0, sizeof(cpu->vec));
 	for (unsigned i = 0; i < 16; i++)
 		memcpy(&cpu->vec[i], s->xmm[i], 16);
-	load_segments(cpu, c->code64);
+	load_segments(cpu, c->code64, c->code16);
 	cpu->cr2 = 0;
 	cpu->activity = X86_RUNNING;
 	cpu->interrupt_shadow = 0;

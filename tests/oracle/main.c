@@ -154,7 +154,10 @@ static void report(struct oracle *o, struct oracle_case *c, struct outcome *nati
 	if (g->count > o->show && !o->verbose)
 		return;
 	printf("case %" PRIu64 " of seed %" PRIu64 ", %d-bit code: differs in%s\n", number, c->seed,
-	       c->code64 ? 64 : 32, what);
+	       c->code64   ? 64
+	       : c->code16 ? 16
+			   : 32,
+	       what);
 	case_print(c, machine_decoder(o->m), stdout);
 	outcome_print(c, o->data, native, engine, stdout);
 	machine_print_ir(o->m, c, o->disabled, stdout);
@@ -167,7 +170,7 @@ static void report(struct oracle *o, struct oracle_case *c, struct outcome *nati
 static void count_rows(struct oracle *o, const struct oracle_case *c, uint64_t rip)
 {
 	for (unsigned k = 0; k < c->insns; k++) {
-		if (rip == c->code_at + c->insn[k].at)
+		if (rip == case_pc(c) + c->insn[k].at)
 			return;
 		for (unsigned e = 0; e < o->g.count; e++)
 			if (o->g.enc[e]->row == c->insn[k].row)
@@ -204,7 +207,7 @@ static void one_case(struct oracle *o, uint64_t number)
 	}
 	o->ran++;
 	if (agrees(o, o->m, &c, &native, &engine)) {
-		o->faults += native.end.rip != c.code_at + c.len;
+		o->faults += native.end.rip != case_pc(&c) + c.len;
 		count_rows(o, &c, native.end.rip);
 		return;
 	}
@@ -249,7 +252,7 @@ static int usage(void)
 {
 	fprintf(stderr,
 		"usage: oracle [--seed S] [--cases N] [--slow-cases N] [--case K] [--row MNEMONIC] "
-		"[--bits 32|64]\n"
+		"[--bits 16|32|64]\n"
 		"              [--engine NAME] [--no-pass LIST] [--max-insns K] [--show N]\n"
 		"              [--list] [--verbose]\n");
 	return 2;

@@ -14,6 +14,7 @@
 #include <sys/time.h>
 #include <sys/ucontext.h>
 #include <unistd.h>
+#include <asm/ldt.h>
 #include <asm/prctl.h>
 
 #include "oracle.h"
@@ -60,6 +61,12 @@ static inline __attribute__((always_inline)) void clear_flags(void)
 				 : "memory", "cc");
 }
 
+/* DS and ES mean nothing to 64-bit code and stay as they are over a sigreturn. */
+static void load_data_segments(uint16_t sel)
+{
+	__asm__ volatile("mov %0, %%ds\n\tmov %0, %%es" ::"r"((uint32_t)sel));
+}
+
 static void load_case(gregset_t g, uint8_t *fxp)
 {
 	const struct oracle_state *s = &native.c->start;
@@ -70,14 +77,17 @@ static void load_case(gregset_t g, uint8_t *fxp)
 		       .fip = s->fip,
 		       .fdp = s->fdp,
 		       .mxcsr = s->mxcsr};
+	uint16_t data = native.c->code16 ? SEL_DATA16 : SEL_USER_DATA;
 	uint64_t bv;
 
 	for (int i = 0; i < 16; i++)
 		g[reg_of[i]] = (greg_t)s->gpr[i];
-	g[REG_RIP] = (greg_t)native.c->code_at;
+	g[REG_RIP] = (greg_t)case_pc(native.c);
 	g[REG_EFL] = (greg_t)s->rflags;
-	g[REG_CSGSFS] = (greg_t)((uint64_t)SEL_USER_DATA << 48 |
-				 (native.c->code64 ? SEL_USER64 : SEL_USER32));
+	g[REG_CSGSFS] = (greg_t)((uint64_t)data << 48 | (native.c->code64   ? SEL_USER64
+							 : native.c->code16 ? SEL_CODE16
+									    : SEL_USER32));
+	load_data_segments(data);
 	for (int i = 0; i < 8; i++) {
 		f.st[i].mant = s->st[i].mant;
 		f.st[i].sexp = s->st[i].sexp;
@@ -176,6 +186,14 @@ static bool map_data(void)
 	return munmap((void *)(uintptr_t)DATA_HOLE, 0x1000) == 0;
 }
 
+static bool map_segment(unsigned n, uint32_t base, unsigned contents)
+{
+	struct user_desc d = {
+		.entry_number = n, .base_addr = base, .limit = 0xffff, .contents = contents};
+
+	return syscall(SYS_modify_ldt, 1, &d, sizeof(d)) == 0;
+}
+
 bool native_setup(const char **why)
 {
 	static const int sigs[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGALRM, SIGUSR1};
@@ -189,8 +207,9 @@ bool native_setup(const char **why)
 	*why = "GS cannot be given a base";
 	if (syscall(SYS_arch_prctl, ARCH_SET_GS, (unsigned long)GS_BASE) != 0)
 		return false;
-	/* 32-bit code needs data segments; 64-bit code does not care */
-	__asm__ volatile("mov %0, %%ds\n\tmov %0, %%es" ::"r"(SEL_USER_DATA));
+	*why = "no LDT";
+	if (!map_segment(0, CODE_BASE, 2) || !map_segment(1, DATA_BASE, 0))
+		return false;
 	*why = "no signal handlers";
 	ss.ss_sp = malloc(ss.ss_size);
 	if (!ss.ss_sp || sigaltstack(&ss, NULL) != 0)

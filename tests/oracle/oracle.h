@@ -31,6 +31,10 @@ enum { CASE_INSNS_MAX = 8, CASE_BYTES_MAX = 160, CODE_FILL = 0xf4 /* HLT: a faul
 /* Selectors of Linux for its programs. */
 enum { SEL_USER64 = 0x33, SEL_USER32 = 0x23, SEL_USER_DATA = 0x2b };
 
+/* 16-bit code has segments of its own in the LDT: 64 KiB of code at CODE_BASE, and of data and
+ * stack at DATA_BASE. */
+enum { SEL_CODE16 = 0x07, SEL_DATA16 = 0x0f };
+
 /* Flags that are compared; RF in particular is not. */
 #define FLAGS_COMPARED (X86_ARITH_FLAGS | X86_TF | X86_DF | X86_IOPL | X86_NT | X86_AC | X86_ID)
 
@@ -62,13 +66,19 @@ struct case_insn {
 
 struct oracle_case {
 	uint64_t seed, number;
-	bool code64;
-	uint32_t code_at; /* linear address */
+	bool code64, code16; /* neither: 32-bit code */
+	uint32_t code_at;    /* linear address */
 	uint8_t bytes[CASE_BYTES_MAX];
 	unsigned len, insns;
 	struct case_insn insn[CASE_INSNS_MAX];
 	struct oracle_state start;
 };
+
+/* RIP at the start of the block. */
+static inline uint32_t case_pc(const struct oracle_case *c)
+{
+	return c->code_at - (c->code16 ? (uint32_t)CODE_BASE : 0);
+}
 
 struct outcome {
 	struct oracle_state end;
@@ -80,7 +90,8 @@ uint64_t random_next(uint64_t *r);
 uint64_t random_edge(uint64_t *r, unsigned bytes);
 bool random_chance(uint64_t *r, unsigned percent);
 uint64_t random_pointer(uint64_t *r); /* into or about the data pages */
-void random_state(uint64_t *r, bool code64, struct oracle_state *s);
+/* data: what DS and SS add to an address. */
+void random_state(uint64_t *r, bool code64, uint32_t data, struct oracle_state *s);
 void random_memory(uint64_t *r, uint8_t data[DATA_BYTES]);
 void random_vector(uint64_t *r, uint64_t v[2]);
 
@@ -91,14 +102,14 @@ struct generator {
 	const struct x86_enc **enc; /* those that may be drawn */
 	unsigned count;
 	unsigned max_insns;
-	int bits; /* 0: both, 32 or 64 */
+	int bits; /* 16, 32 or 64; 0: all of them */
 };
 /* name: only rows of that mnemonic in the last place of a block, or NULL. False: there are none. */
 bool generator_init(struct generator *g, const struct x86_decoder *d,
 		    const struct x86_cpuid_model *model, const char *name);
 void generator_case(const struct generator *g, uint64_t seed, uint64_t number,
 		    struct oracle_case *c);
-x86_mode_t case_mode(bool code64);
+x86_mode_t case_mode(const struct oracle_case *c);
 /* Recompute the facts of each instruction from the bytes; after a shrink. */
 void case_annotate(const struct generator *g, struct oracle_case *c);
 

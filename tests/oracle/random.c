@@ -230,17 +230,17 @@ static uint32_t random_mxcsr(uint64_t *r)
 	return m;
 }
 
-void random_state(uint64_t *r, bool code64, struct oracle_state *s)
+void random_state(uint64_t *r, bool code64, uint32_t data, struct oracle_state *s)
 {
 	uint64_t v = random_next(r);
 
 	memset(s, 0, sizeof(*s));
 	for (int i = 0; i < (code64 ? 16 : 8); i++)
-		s->gpr[i] =
-			random_chance(r, 50) ? random_pointer(r) : random_edge(r, code64 ? 8 : 4);
-	s->gpr[X86_RSP] = DATA_BASE + 0x2000 + (v & 0xff8);
+		s->gpr[i] = random_chance(r, 50) ? random_pointer(r) - data
+						 : random_edge(r, code64 ? 8 : 4);
+	s->gpr[X86_RSP] = DATA_BASE - data + 0x2000 + (v & 0xff8);
 	if ((v >> 16 & 31) == 0)
-		s->gpr[X86_RSP] = random_pointer(r);
+		s->gpr[X86_RSP] = random_pointer(r) - data;
 	s->rflags = 0x202 | (v >> 24 & X86_ARITH_FLAGS);
 	if ((v >> 36 & 3) == 0)
 		s->rflags |= X86_DF;
