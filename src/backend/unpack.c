@@ -5,6 +5,7 @@
 
 #include <bzlib.h>
 #include <lz4.h>
+#include <lz4frame.h>
 #include <lzma.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -48,12 +49,15 @@ static int unpack_bzip2(const uint8_t *in, size_t in_len, uint8_t *out, size_t *
 		       .avail_in = (unsigned)in_len,
 		       .next_out = (char *)out,
 		       .avail_out = (unsigned)*out_len};
+	unsigned before;
 	int r;
 
-	if (in_len > UINT32_MAX || *out_len > UINT32_MAX ||
-	    BZ2_bzDecompressInit(&z, 0, 0) != BZ_OK)
+	if (in_len > UINT32_MAX || *out_len > UINT32_MAX || BZ2_bzDecompressInit(&z, 0, 0) != BZ_OK)
 		return damaged(err, "bzip2");
-	r = BZ2_bzDecompress(&z);
+	do {
+		before = z.avail_in + z.avail_out;
+		r = BZ2_bzDecompress(&z);
+	} while (r == BZ_OK && z.avail_in + z.avail_out != before);
 	*out_len -= z.avail_out;
 	BZ2_bzDecompressEnd(&z);
 	if (r == BZ_STREAM_END)
@@ -65,10 +69,11 @@ static int unpack_bzip2(const uint8_t *in, size_t in_len, uint8_t *out, size_t *
 static int unpack_lzma(const uint8_t *in, size_t in_len, uint8_t *out, size_t *out_len,
 		       struct error *err)
 {
+	enum { LZMA_MEMORY_MAX = 1 << 28 }; /* a dictionary of 128 MiB is what Linux uses at most */
 	lzma_stream z = LZMA_STREAM_INIT;
 	lzma_ret r;
 
-	if (lzma_auto_decoder(&z, UINT64_MAX, 0) != LZMA_OK)
+	if (lzma_auto_decoder(&z, LZMA_MEMORY_MAX, 0) != LZMA_OK)
 		return damaged(err, "xz");
 	z.next_in = in;
 	z.avail_in = in_len;
@@ -76,41 +81,65 @@ static int unpack_lzma(const uint8_t *in, size_t in_len, uint8_t *out, size_t *o
 	z.avail_out = *out_len;
 	do {
 		r = lzma_code(&z, LZMA_RUN);
-	} while (r == LZMA_OK && z.avail_in && z.avail_out);
+	} while (r == LZMA_OK); /* without progress it says so */
 	*out_len = z.total_out;
 	lzma_end(&z);
-	/* a .lzma stream of unknown length may end with the input */
-	if (r == LZMA_STREAM_END || (r == LZMA_OK && !z.avail_in))
+	if (r == LZMA_STREAM_END)
 		return 0;
-	return r == LZMA_OK ? too_large(err, "xz") : damaged(err, "xz");
+	return r == LZMA_BUF_ERROR && !z.avail_out ? too_large(err, "xz") : damaged(err, "xz");
 }
 
 /* Chunks of a length word and a block, until the input ends or the appended size is met. */
 static int unpack_lz4(const uint8_t *in, size_t in_len, uint8_t *out, size_t *out_len,
 		      struct error *err)
 {
-	enum { LZ4_MAGIC_BYTES = 4, LZ4_CHUNK_MAX = 64 << 20 };
+	enum { LZ4_MAGIC = 0x184c2102, LZ4_MAGIC_BYTES = 4, LZ4_CHUNK_MAX = 8 << 20 };
 	size_t at = LZ4_MAGIC_BYTES, made = 0;
 
 	while (in_len - at >= 8 || (in_len - at >= 4 && made < *out_len)) {
 		uint32_t n = load_le32(in + at);
+		size_t room = *out_len - made < LZ4_CHUNK_MAX ? *out_len - made : LZ4_CHUNK_MAX;
 		int got;
 		at += 4;
-		if (n == 0x184c2102) /* another stream follows */
+		if (n == LZ4_MAGIC) /* another stream follows */
 			continue;
 		if (!n || n > in_len - at)
 			return damaged(err, "LZ4");
 		got = LZ4_decompress_safe((const char *)in + at, (char *)out + made, (int)n,
-					  (int)(*out_len - made < LZ4_CHUNK_MAX ?
-							*out_len - made :
-							LZ4_CHUNK_MAX));
-		if (got < 0)
-			return damaged(err, "LZ4");
+					  (int)room);
+		if (got < 0) /* no telling why; with room for any chunk, damage it is */
+			return room < LZ4_CHUNK_MAX ? too_large(err, "LZ4") : damaged(err, "LZ4");
 		made += (size_t)got;
 		at += n;
 	}
 	*out_len = made;
 	return 0;
+}
+
+/* What the lz4 command writes unless told otherwise. */
+static int unpack_lz4_frame(const uint8_t *in, size_t in_len, uint8_t *out, size_t *out_len,
+			    struct error *err)
+{
+	size_t at = 0, made = 0, more = 1;
+	LZ4F_dctx *z;
+
+	if (LZ4F_isError(LZ4F_createDecompressionContext(&z, LZ4F_VERSION)))
+		return error_set(err, -ENOMEM, "out of memory for LZ4");
+	while (more && !LZ4F_isError(more)) {
+		size_t room = *out_len - made, left = in_len - at;
+		more = LZ4F_decompress(z, out + made, &room, in + at, &left, NULL);
+		made += room;
+		at += left;
+		if (!room && !left)
+			break;
+	}
+	LZ4F_freeDecompressionContext(z);
+	if (more == 0) {
+		*out_len = made;
+		return 0;
+	}
+	return made == *out_len && !LZ4F_isError(more) ? too_large(err, "LZ4")
+						       : damaged(err, "LZ4");
 }
 
 static int unpack_zstd(const uint8_t *in, size_t in_len, uint8_t *out, size_t *out_len,
@@ -136,15 +165,21 @@ static int unpack_zstd(const uint8_t *in, size_t in_len, uint8_t *out, size_t *o
 
 int unpack(const uint8_t *in, size_t in_len, uint8_t *out, size_t *out_len, struct error *err)
 {
+	/* clang-format off */
 	static const struct {
 		const char *magic;
 		size_t len;
 		int (*fn)(const uint8_t *, size_t, uint8_t *, size_t *, struct error *);
 	} formats[] = {
-		{"\x1f\x8b", 2, unpack_gzip},	      {"BZh", 3, unpack_bzip2},
-		{"\xfd" "7zXZ", 5, unpack_lzma},      {"\x5d\0\0", 3, unpack_lzma},
-		{"\x02\x21\x4c\x18", 4, unpack_lz4}, {"\x28\xb5\x2f\xfd", 4, unpack_zstd},
+		{"\x1f\x8b",		2, unpack_gzip},
+		{"BZh",			3, unpack_bzip2},
+		{"\xfd" "7zXZ",		5, unpack_lzma},
+		{"\x5d\0\0",		3, unpack_lzma},
+		{"\x02\x21\x4c\x18",	4, unpack_lz4},
+		{"\x04\x22\x4d\x18",	4, unpack_lz4_frame},
+		{"\x28\xb5\x2f\xfd",	4, unpack_zstd},
 	};
+	/* clang-format on */
 
 	for (size_t i = 0; i < ARRAY_LEN(formats); i++)
 		if (in_len > formats[i].len && memcmp(in, formats[i].magic, formats[i].len) == 0)

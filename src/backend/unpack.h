@@ -9,9 +9,10 @@
 
 /*
  * Unpack in[0..in_len) into out, which has room for *out_len bytes; *out_len becomes the size. The
- * format is told by its magic: gzip, bzip2, LZMA, xz, LZ4 (the legacy frame the Linux build uses)
- * or zstd. Bytes after the end of the stream are ignored (Linux appends the size). 0, -ENOEXEC
- * (unknown format), -EINVAL (damaged), -ENOSPC (larger than room) with a message.
+ * format is told by its magic: gzip, bzip2, LZMA, xz, LZ4 (the legacy frame that the Linux build
+ * uses, and the current one) or zstd. Bytes after the end of the stream are ignored (Linux appends
+ * the size). 0, -ENOEXEC (unknown format), -EINVAL (damaged), -ENOSPC (larger than room), each with
+ * a message.
  */
 int unpack(const uint8_t *in, size_t in_len, uint8_t *out, size_t *out_len, struct error *err);
 
