@@ -1,8 +1,9 @@
 /*
  * Linux by its boot protocol (Documentation/arch/x86/boot.rst): a bzImage whose payload is
  * decompressed here and entered as vmlinux, by the 64-bit protocol or, for a 32-bit kernel, the
- * 32-bit one. Left out: kernels before protocol 2.08 (2008), which do not say where their payload
- * is; address randomization, which the skipped decompressor would have done.
+ * 32-bit one. An image without a payload (memtest86+) is entered at its protected-mode code. Left
+ * out: kernels before protocol 2.08 (2008), which do not say where their payload is; address
+ * randomization, which the skipped decompressor would have done.
  */
 #include <errno.h>
 #include <string.h>
@@ -19,6 +20,7 @@ enum {
 	SETUP_LOADFLAGS = 0x211,
 	SETUP_RAMDISK = 0x218,
 	SETUP_RAMDISK_SIZE = 0x21c,
+	SETUP_CODE32 = 0x214,
 	SETUP_HEAP_END = 0x224,
 	SETUP_CMDLINE = 0x228,
 	SETUP_INITRD_MAX = 0x22c,
@@ -26,6 +28,7 @@ enum {
 	SETUP_PAYLOAD = 0x248,
 	SETUP_PAYLOAD_LEN = 0x24c,
 	SETUP_HEADER_MIN = 0x250,
+	SETUP_INIT_SIZE = 0x260, /* since protocol 2.10 */
 	/* boot parameters only */
 	PARAMS_RSDP = 0x070,
 	PARAMS_E820_COUNT = 0x1e8,
@@ -38,7 +41,8 @@ enum {
 struct image {
 	const uint8_t *setup; /* start of the file */
 	const uint8_t *payload;
-	size_t payload_len;
+	size_t payload_len; /* 0: there is none, and the code after the setup sectors is entered */
+	uint64_t code;	    /* where that is in the file */
 	uint64_t entry;
 	struct pc_loaded loaded;
 	bool is64;
@@ -60,11 +64,14 @@ static int find_payload(const struct boot_blob *k, struct image *im, struct erro
 				 k->name, k->bytes[SETUP_VERSION + 1], k->bytes[SETUP_VERSION]);
 	offset = start + load_le32(k->bytes + SETUP_PAYLOAD);
 	len = load_le32(k->bytes + SETUP_PAYLOAD_LEN);
+	im->setup = k->bytes;
+	im->code = start;
+	if (!len && offset == start && start < k->len)
+		return 0;
 	if (offset > k->len || len > k->len - offset || len < 8)
 		return error_set(err, -ENOEXEC,
 				 "kernel %s: truncated: its payload ends at byte %llu", k->name,
 				 (unsigned long long)(offset + len));
-	im->setup = k->bytes;
 	im->payload = k->bytes + offset;
 	im->payload_len = len;
 	return 0;
@@ -109,6 +116,20 @@ static int unpack(struct machine *m, const struct boot_config *b, struct image *
 	return r;
 }
 
+/* Not a kernel with a decompressor in front: what follows the setup sectors, at its address. */
+static int load_code(struct machine *m, const struct boot_config *b, struct image *im,
+		     struct error *err)
+{
+	uint64_t len = b->kernel.len - im->code, need = len;
+
+	if (load_le16(im->setup + SETUP_VERSION) >= 0x20a &&
+	    load_le32(im->setup + SETUP_INIT_SIZE) > need)
+		need = load_le32(im->setup + SETUP_INIT_SIZE);
+	im->entry = load_le32(im->setup + SETUP_CODE32);
+	return pc_load_part(m, b->kernel.name, im->entry, b->kernel.bytes + im->code, len, need,
+			    &im->loaded, err);
+}
+
 static void fill_params(struct machine *m, const struct image *im, uint64_t initrd,
 			size_t initrd_len)
 {
@@ -142,7 +163,7 @@ static int boot(struct machine *m, const struct boot_config *b, struct error *er
 	int r = find_payload(&b->kernel, &im, err);
 
 	if (!r)
-		r = unpack(m, b, &im, err);
+		r = im.payload_len ? unpack(m, b, &im, err) : load_code(m, b, &im, err);
 	if (!r)
 		r = pc_load_cmdline(m, NULL, b->cmdline, load_le32(im.setup + SETUP_CMDLINE_SIZE),
 				    err);
