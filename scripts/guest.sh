@@ -5,6 +5,7 @@
 #   scripts/guest.sh depends PACKAGE[:ARCH] GLOB PATH OUT   the same, of the newest package among
 #                                                        PACKAGE's dependencies that matches GLOB
 #   scripts/guest.sh initrd OUT BUSYBOX INIT [FILE...]   an initramfs; FILEs go to its root
+#   scripts/guest.sh initrd-of OUT PROGRAM               an initramfs of one static program
 #
 # Other architectures, and systems without package lists or rights, use package lists of their own
 # in $GUEST_DIR/.apt: the system's configuration is never touched and no rights are needed.
@@ -107,6 +108,21 @@ get_depends() {
 
 # The same inputs give the same bytes: sorted names, no owners, no times. Not compressed: the
 # archive is small, and copying it costs a guest less than unpacking it.
+archive() {
+	find "$2" -exec touch -h -d @0 {} +
+	(cd "$2" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0 --reproducible) >"$1.new"
+	mv "$1.new" "$1"
+	echo "   $1: $(wc -c <"$1") bytes"
+}
+
+# An initramfs of one static program.
+make_initrd_of() {
+	mkdir -p "$work"/root/{dev,proc}
+	cp "$2" "$work/root/init"
+	chmod 755 "$work/root/init"
+	archive "$1" "$work/root"
+}
+
 make_initrd() {
 	local out=$1 busybox=$2 init=$3 root=$work/root applet file
 	shift 3
@@ -120,10 +136,7 @@ make_initrd() {
 	for file in "$@"; do
 		cp "$file" "$root/"
 	done
-	find "$root" -exec touch -h -d @0 {} +
-	(cd "$root" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0 --reproducible) >"$out.new"
-	mv "$out.new" "$out"
-	echo "   $out: $(wc -c <"$out") bytes"
+	archive "$out" "$root"
 }
 
 mkdir -p "$guest"
@@ -135,5 +148,6 @@ case $command in
 file) get_file "$@" ;;
 depends) get_depends "$@" ;;
 initrd) make_initrd "$@" ;;
-*) sed -n '2,11s/^# \?//p' "$0"; exit 2 ;;
+initrd-of) make_initrd_of "$@" ;;
+*) sed -n '2,12s/^# \?//p' "$0"; exit 2 ;;
 esac

@@ -1,0 +1,71 @@
+/* Boots a kernel on the counted clock and prints all there is to compare between two such runs:
+ * the console's bytes as a hash, every counter, virtual time, registers and a hash of memory.
+ * repeat KERNEL INITRD APPEND CPUS MEMORY_MIB; the exit status is 0 if the guest powered off. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "doppel/doppel.h"
+
+struct output {
+	uint64_t hash, len;
+};
+
+static void on_console(void *opaque, const uint8_t *bytes, size_t len)
+{
+	struct output *o = opaque;
+
+	o->len += len;
+	while (len--)
+		o->hash = (o->hash ^ *bytes++) * 0x100000001b3u;
+}
+
+static void print(struct doppel_vm *vm, const struct output *o, unsigned cpus)
+{
+	static const char *const registers[] = {"rip", "rsp", "rax", "rflags", "cr3"};
+	struct doppel_counter c;
+
+	printf("console %llu bytes %016llx\n", (unsigned long long)o->len,
+	       (unsigned long long)o->hash);
+	for (unsigned cpu = 0; cpu < cpus; cpu++) {
+		for (unsigned i = 0; doppel_counter(vm, cpu, i, &c); i++)
+			printf("cpu %u %s %llu\n", cpu, c.name, (unsigned long long)c.value);
+		for (unsigned i = 0; i < sizeof(registers) / sizeof(registers[0]); i++) {
+			uint64_t value = 0;
+
+			doppel_register_read(vm, cpu, registers[i], &value);
+			printf("cpu %u %s %llx\n", cpu, registers[i], (unsigned long long)value);
+		}
+	}
+	printf("time %llu\n", (unsigned long long)doppel_time_ns(vm));
+	printf("memory %016llx\n", (unsigned long long)doppel_memory_hash(vm));
+}
+
+int main(int argc, char **argv)
+{
+	struct output out = {0xcbf29ce484222325u, 0};
+	struct doppel_config cfg;
+	struct doppel_result result = {0};
+	struct doppel_error err;
+	struct doppel_vm *vm;
+
+	if (argc != 6)
+		return 2;
+	doppel_config_default(&cfg);
+	cfg.kernel = argv[1];
+	cfg.initrd = argv[2];
+	cfg.append = argv[3];
+	cfg.cpus = (unsigned)atoi(argv[4]);
+	cfg.memory_bytes = (uint64_t)atoi(argv[5]) << 20;
+	cfg.clock = DOPPEL_CLOCK_COUNTED;
+	cfg.console_output = on_console;
+	cfg.opaque = &out;
+	if (doppel_create(&vm, &cfg, &err) < 0 || doppel_start(vm, &err) < 0) {
+		fprintf(stderr, "%s\n", err.text);
+		return 1;
+	}
+	doppel_wait(vm, -1, &result);
+	print(vm, &out, cfg.cpus);
+	doppel_destroy(vm);
+	return result.end == DOPPEL_END_POWEROFF ? 0 : 1;
+}
