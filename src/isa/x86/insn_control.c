@@ -4,7 +4,8 @@
  *
  * In 64-bit code the operand size is 64 whatever the prefixes (Intel's choice; AMD lets 66
  * truncate). A target that is not canonical or beyond the CS limit faults when it is fetched, with
- * RIP already at the target, as AMD's processors do: the stack push or pop before it stays.
+ * RIP already at the target and the stack push or pop before it done. Processors fault at the branch;
+ * the check would cost every indirect branch something, and only the reported RIP tells.
  */
 #include "isa/x86/families.h"
 #include "isa/x86/lift.h"
