@@ -155,7 +155,9 @@ static void swap_context(int sig, ucontext_t *uc)
 	memcpy(fxp + XSTATE_BV, &native.home_bv, 8);
 }
 
-static void handler(int sig, siginfo_t *info, void *uc)
+/* AC may be set until clear_flags has run: nothing may come before it. */
+__attribute__((no_sanitize("address", "undefined"))) static void handler(int sig, siginfo_t *info,
+									 void *uc)
 {
 	clear_flags();
 	swap_context(sig, uc);
@@ -198,7 +200,8 @@ bool native_setup(const char **why)
 {
 	static const int sigs[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGALRM, SIGUSR1};
 	struct sigaction sa = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK};
-	stack_t ss = {.ss_size = 256 << 10};
+	static uint8_t stack[256 << 10];
+	stack_t ss = {.ss_sp = stack, .ss_size = sizeof(stack)};
 	struct itimerval tick = {{0, TICK_US}, {0, TICK_US}};
 
 	*why = "the fixed addresses cannot be mapped";
@@ -211,8 +214,7 @@ bool native_setup(const char **why)
 	if (!map_segment(0, CODE_BASE, 2) || !map_segment(1, DATA_BASE, 0))
 		return false;
 	*why = "no signal handlers";
-	ss.ss_sp = malloc(ss.ss_size);
-	if (!ss.ss_sp || sigaltstack(&ss, NULL) != 0)
+	if (sigaltstack(&ss, NULL) != 0)
 		return false;
 	sigfillset(&sa.sa_mask);
 	for (size_t i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++)
