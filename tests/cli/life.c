@@ -205,7 +205,7 @@ static void several_at_once(void **state)
 	for (unsigned i = 0; i < 4; i++)
 		start(&g[i]);
 	for (unsigned i = 1; i < 4; i += 2) {
-		assert_int_equal(doppel_wait(g[i].vm, 60000, &r), 0);
+		assert_int_equal(doppel_wait(g[i].vm, 600000, &r), 0);
 		assert_int_equal(r.end, DOPPEL_END_DEBUG_EXIT);
 		assert_int_equal(r.code, 2);
 	}

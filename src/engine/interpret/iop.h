@@ -79,7 +79,7 @@ struct iblock {
 #define IOP_FN(name) const struct iop *name(struct x86_cpu *cpu, const struct iop *op)
 #define SLOT(off)    ((void *)((uint8_t *)cpu + (off)))
 
-#if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(DOPPEL_NO_TAIL_CALLS)
+#if defined(__OPTIMIZE__) && !defined(DOPPEL_NO_TAIL_CALLS) /* see meson.build */
 #define GOTO(next) return (next)->fn(cpu, (next))
 #else
 #define GOTO(next) return (next)
