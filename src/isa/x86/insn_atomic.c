@@ -209,7 +209,7 @@ const struct x86_row x86_rows_atomic[] = {
 	X86("0F B1 /r", "Ev,Gv", X86_FEAT_BASE, 0, ALL, 0, lift_cmpxchg, "cmpxchg", X86_LOCKABLE, 0),
 	X86("0F C0 /r", "Eb,Gb", X86_FEAT_BASE, 0, ALL, 0, lift_xadd, "xadd", X86_LOCKABLE, 0),
 	X86("0F C1 /r", "Ev,Gv", X86_FEAT_BASE, 0, ALL, 0, lift_xadd, "xadd", X86_LOCKABLE, 0),
-	X86("0F C7 /1 mem", "Mq", X86_FEAT_CX8, 0, X86_ZF, 0, lift_cmpxchg8b, "cmpxchg8b", X86_LOCKABLE, 0),
+	X86("W0 0F C7 /1 mem", "Mq", X86_FEAT_CX8, 0, X86_ZF, 0, lift_cmpxchg8b, "cmpxchg8b", X86_LOCKABLE, 0),
 	X86("W1 0F C7 /1 mem", "Mdq", X86_FEAT_CX16, 0, X86_ZF, 0, lift_cmpxchg16b, "cmpxchg16b", X86_LOCKABLE | X86_ONLY64, 0),
 	X86_ROWS_END,
 };
