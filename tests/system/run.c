@@ -14,7 +14,7 @@
 
 #include "doppel/doppel.h"
 
-enum { OUT_MAX = 256 * 1024, WAIT_MS = 60000 };
+enum { OUT_MAX = 256 * 1024, WAIT_MS = 120000 };
 
 struct image {
 	const char *path, *cpu, *expect;

@@ -7,10 +7,10 @@
 #define CPUS 2
 #endif
 	.set	NCPUS, CPUS
-	.set	ROUNDS, 3000
-	.set	LITMUS_NS, 10000000	/* how long, and how often at least */
-	.set	LITMUS_MIN, 100
-	.set	PATCHES, 100
+	.set	ROUNDS, 1000
+	.set	LITMUS_NS, 3000000	/* how long, and how often at least */
+	.set	LITMUS_MIN, 20
+	.set	PATCHES, 30
 	.set	COUNT, 0x20000		/* a dword in one cache line */
 	.set	SPLIT, 0x2003e		/* across a line */
 	.set	CROSS, 0x20ffe		/* across a page */
@@ -35,6 +35,8 @@
 	/* let the others do stage n, do it too, wait for all */
 	.macro	STAGE_ALL n, fn
 	mov	dword ptr [DONE], 0
+	mov	dword ptr [GO], 0
+	mov	dword ptr [BACK], 0
 	mfence
 	mov	dword ptr [STAGE], \n
 	call	\fn
@@ -262,8 +264,6 @@ add_all:
 
 /* The boot processor's side: rounds in lockstep by GO and BACK. */
 litmus_boot:
-	mov	dword ptr [GO], 0
-	mov	dword ptr [BACK], 0
 	mov	ebp, 0
 	mov	r12d, [STAGE]
 	rdtsc
