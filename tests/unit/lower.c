@@ -30,8 +30,7 @@ static void run_text(struct x86_cpu *cpu, const char *text)
 	cpu->engine = hot;
 	cpu->mode = X86_MODE_CODE64;
 	op = cache_insert(cache, &low, 0, ~0ull, cpu->mode, 16)->ops;
-	while (op)
-		op = op->fn(cpu, op);
+	iop_run(cpu, op);
 	cache_destroy(cache);
 	space_destroy(&space);
 	host_free(hot);

@@ -79,17 +79,13 @@
 	static IOP_FN(name)                                                                        \
 	{                                                                                          \
 		type x = *(const type *)SLOT(op->a), y = *(const type *)SLOT(op->b);               \
-		if (expr)                                                                          \
-			return iop_leave(cpu, op);                                                 \
-		NEXT;                                                                              \
+		return iop_leave_if(cpu, op, expr);                                                \
 	}
 #define BRANCH_RI(name, type, expr)                                                                \
 	static IOP_FN(name)                                                                        \
 	{                                                                                          \
 		type x = *(const type *)SLOT(op->a), y = (type)op->imm;                            \
-		if (expr)                                                                          \
-			return iop_leave(cpu, op);                                                 \
-		NEXT;                                                                              \
+		return iop_leave_if(cpu, op, expr);                                                \
 	}
 #define UNARY(name, type, wide, expr)                                                              \
 	static IOP_FN(name)                                                                        \

@@ -8,17 +8,18 @@
 #include "engine/interpret/iop.h"
 
 #define MMU(op) ((op)->c & 3u)
-#define FLAGS(op) ((unsigned)(op)->c >> 2)
+#define FLAGS(op) ((unsigned)(op)->c >> 2 & 0x1f)
+#define SCALE(op) ((op)->c >> 7)
 
 static inline uint64_t address_plain(struct x86_cpu *cpu, const struct iop *op)
 {
-	return *(const uint64_t *)SLOT(op->a) + op->imm;
+	return *(const uint64_t *)SLOT(op->a) + (uint64_t)(int64_t)op->imm;
 }
 
 static inline uint64_t address_indexed(struct x86_cpu *cpu, const struct iop *op)
 {
-	return *(const uint64_t *)SLOT(op->a) + (*(const uint64_t *)SLOT(op->b) << op->aux) +
-	       op->imm;
+	return *(const uint64_t *)SLOT(op->a) + (*(const uint64_t *)SLOT(op->b) << SCALE(op)) +
+	       (uint64_t)(int64_t)op->imm;
 }
 
 static inline const struct x86_tlb_entry *tlb_entry(struct x86_cpu *cpu, const struct iop *op,
@@ -68,6 +69,22 @@ store_slow(struct x86_cpu *cpu, const struct iop *op, uint64_t lin, const void *
 	NEXT;
 }
 
+/* The value of a store of a constant. */
+static inline int64_t imm_value(const struct iop *op)
+{
+	return (int32_t)((uint32_t)op->d | (uint32_t)op->b << 16);
+}
+
+static __attribute__((noinline)) const struct iop *
+store_slow_imm(struct x86_cpu *cpu, const struct iop *op, uint64_t lin, unsigned bytes)
+{
+	int64_t value = imm_value(op);
+
+	if (!x86_mem_write(cpu, lin, &value, bytes, (enum x86_mmu_index)MMU(op), FLAGS(op)))
+		return iop_abort(cpu, op);
+	NEXT;
+}
+
 typedef volatile u16_any mem16;
 typedef volatile u32_any mem32;
 typedef volatile u64_any mem64;
@@ -99,8 +116,8 @@ typedef volatile uint8_t mem8;
 		uint64_t lin = address_plain(cpu, op);                                             \
 		const struct x86_tlb_entry *e = tlb_entry(cpu, op, lin);                           \
 		if (!tlb_hit(e->tag_write, lin, sizeof(type)))                                     \
-			return store_slow(cpu, op, lin, &op->aux, sizeof(type));                   \
-		*(type *)tlb_host(e, lin) = (type)op->aux;                                         \
+			return store_slow_imm(cpu, op, lin, sizeof(type));                         \
+		*(type *)tlb_host(e, lin) = (type)imm_value(op);                                   \
 		NEXT;                                                                              \
 	}
 /* Vector accesses: two or four 64-bit halves; alignment faults are the slow path's. */
@@ -160,12 +177,12 @@ STORE_IMM(iop_store64_imm, mem64)
 
 IOP_FN(iop_load_checked)
 {
-	return load_slow(cpu, op, address_plain(cpu, op), (unsigned)op->aux, op->aux < 8);
+	return load_slow(cpu, op, address_plain(cpu, op), op->b, op->b < 8);
 }
 
 IOP_FN(iop_store_checked)
 {
-	return store_slow(cpu, op, address_plain(cpu, op), SLOT(op->d), (unsigned)op->aux);
+	return store_slow(cpu, op, address_plain(cpu, op), SLOT(op->d), op->b);
 }
 
 iop_fn iop_find_load(enum ir_type t, bool indexed, bool wide)
@@ -280,14 +297,14 @@ static bool atomic_plain(struct x86_cpu *cpu, const struct iop *op, const struct
 static __attribute__((noinline)) bool atomic_value(struct x86_cpu *cpu, const struct iop *op,
 						   enum ir_op kind)
 {
-	enum ir_type t = (enum ir_type)op->imm;
+	enum ir_type t = (enum ir_type)(op->imm & 0xff);
 	struct atomic a = {.op = kind, .bytes = ir_type_bytes(t)};
 	uint64_t lin = *(const uint64_t *)SLOT(op->a), old;
 	bool slow = false;
 	void *p;
 
 	memcpy(&a.x, SLOT(op->b), a.bytes);
-	memcpy(&a.y, SLOT((uint16_t)op->aux), a.bytes);
+	memcpy(&a.y, SLOT((uint32_t)op->imm >> 16), a.bytes);
 	p = x86_mem_atomic_ptr(cpu, lin, a.bytes, (enum x86_mmu_index)MMU(op), FLAGS(op), &slow);
 	if (p) {
 		old = atomic_host(&a, p);

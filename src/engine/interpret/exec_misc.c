@@ -24,7 +24,7 @@
 #define CONST(name, type)                                                                          \
 	static IOP_FN(name)                                                                        \
 	{                                                                                          \
-		*(type *)SLOT(op->d) = (type)op->imm;                                              \
+		*(type *)SLOT(op->d) = (type)op->wide;                                             \
 		NEXT;                                                                              \
 	}
 #define SELECT(name, type, wide)                                                                   \
@@ -100,14 +100,15 @@ iop_fn iop_find_select(enum ir_type t)
 
 IOP_FN(iop_pc)
 {
-	*(uint64_t *)SLOT(op->d) = cpu->rip + op->imm;
+	*(uint64_t *)SLOT(op->d) = cpu->rip + op->wide;
 	NEXT;
 }
 
 IOP_FN(iop_lea)
 {
 	*(uint64_t *)SLOT(op->d) = *(const uint64_t *)SLOT(op->a) +
-				   (*(const uint64_t *)SLOT(op->b) << op->aux) + op->imm;
+				   (*(const uint64_t *)SLOT(op->b) << op->c) +
+				   (uint64_t)(int64_t)op->imm;
 	NEXT;
 }
 
@@ -115,7 +116,7 @@ IOP_FN(iop_lea)
 IOP_FN(iop_set_flags_a)
 {
 	cpu->cc_a = *(const u64_any *)SLOT(op->a);
-	cpu->cc_kind = (uint32_t)op->aux;
+	cpu->cc_kind = (uint32_t)op->imm;
 	NEXT;
 }
 
@@ -125,15 +126,15 @@ IOP_FN(iop_set_flags_ab)
 
 	cpu->cc_a = a;
 	cpu->cc_b = b;
-	cpu->cc_kind = (uint32_t)op->aux;
+	cpu->cc_kind = (uint32_t)op->imm;
 	NEXT;
 }
 
 IOP_FN(iop_set_flags_ai)
 {
 	cpu->cc_a = *(const u64_any *)SLOT(op->a);
-	cpu->cc_b = op->imm;
-	cpu->cc_kind = (uint32_t)op->aux;
+	cpu->cc_b = (uint64_t)(int64_t)op->imm;
+	cpu->cc_kind = op->c;
 	NEXT;
 }
 
@@ -145,7 +146,7 @@ IOP_FN(iop_set_flags_abc)
 	cpu->cc_c = *(const uint8_t *)SLOT(op->c);
 	cpu->cc_a = a;
 	cpu->cc_b = b;
-	cpu->cc_kind = (uint32_t)op->aux;
+	cpu->cc_kind = op->d;
 	NEXT;
 }
 
@@ -159,7 +160,7 @@ IOP_FN(iop_cond_state)
 IOP_FN(iop_cond_tuple)
 {
 	*(uint8_t *)SLOT(op->d) =
-		ir_cond_eval((enum ir_cond)op->imm, (uint32_t)op->aux,
+		ir_cond_eval((enum ir_cond)(op->imm & 0xff), (uint32_t)op->imm >> 8,
 			     *(const u64_any *)SLOT(op->a), *(const u64_any *)SLOT(op->b),
 			     *(const uint8_t *)SLOT(op->c));
 	NEXT;
@@ -174,7 +175,7 @@ IOP_FN(iop_pack_state)
 IOP_FN(iop_pack_tuple)
 {
 	*(uint64_t *)SLOT(op->d) =
-		ir_flags_eval((uint32_t)op->aux, *(const u64_any *)SLOT(op->a),
+		ir_flags_eval((uint32_t)op->imm, *(const u64_any *)SLOT(op->a),
 			      *(const u64_any *)SLOT(op->b), *(const uint8_t *)SLOT(op->c));
 	NEXT;
 }
@@ -188,8 +189,6 @@ IOP_FN(iop_vop)
 	NEXT;
 }
 
-typedef uint64_t (*helper_fn)(void *cpu, uint64_t a, uint64_t b, uint64_t c);
-
 static inline uint64_t call_arg(struct x86_cpu *cpu, const struct icall_arg *a)
 {
 	uint64_t v = (*(const u64_any *)SLOT(a->slot) & a->mask) | a->k;
@@ -199,10 +198,9 @@ static inline uint64_t call_arg(struct x86_cpu *cpu, const struct icall_arg *a)
 
 static inline uint64_t call(struct x86_cpu *cpu, const struct iop *op)
 {
-	const struct icall *c = op->call;
-	helper_fn fn = (helper_fn)(uintptr_t)op->imm;
+	const struct icall *c = iop_icall(op);
 
-	return fn(cpu, call_arg(cpu, &c->arg[0]), call_arg(cpu, &c->arg[1]),
+	return c->fn(cpu, call_arg(cpu, &c->arg[0]), call_arg(cpu, &c->arg[1]),
 		  call_arg(cpu, &c->arg[2]));
 }
 
@@ -261,7 +259,7 @@ static inline void set_rip(struct x86_cpu *cpu, uint64_t rip)
 
 IOP_FN(iop_leave)
 {
-	struct ilink *l = op->link;
+	struct ilink *l = iop_link(op);
 	struct interp_hot *h = interp_hot(cpu);
 
 	set_rip(cpu, cpu->rip + (uint64_t)l->delta);
@@ -304,14 +302,12 @@ IOP_FN(iop_exit_state)
 
 IOP_FN(iop_if)
 {
-	if (*(const uint8_t *)SLOT(op->a))
-		return iop_leave(cpu, op);
-	NEXT;
+	return iop_leave_if(cpu, op, *(const uint8_t *)SLOT(op->a));
 }
 
 IOP_FN(iop_if_state)
 {
-	if (ir_cond_eval((enum ir_cond)op->imm, cpu->cc_kind, cpu->cc_a, cpu->cc_b, cpu->cc_c))
-		return iop_leave(cpu, op);
-	NEXT;
+	return iop_leave_if(cpu, op,
+			    ir_cond_eval((enum ir_cond)op->imm, cpu->cc_kind, cpu->cc_a, cpu->cc_b,
+					 cpu->cc_c));
 }

@@ -19,8 +19,7 @@ static void exec(struct engine_cpu *e, const struct iblock *b)
 
 	e->hot.block = NULL;
 	op = iop_enter(e->cpu, b);
-	while (op)
-		op = op->fn(e->cpu, op);
+	iop_run(e->cpu, op);
 }
 
 /* The instructions of the running block from g on were not carried out: give them back. */
@@ -84,8 +83,7 @@ static bool exec_alone(struct engine_cpu *e, struct iblock *b)
 	e->hot.block = b;
 	cpu->code_lo = b->gpa;
 	cpu->code_hi = b->gpa + b->bytes;
-	while (op)
-		op = op->fn(cpu, op);
+	iop_run(cpu, op);
 	cpu->budget += rest;
 	cpu->run_budget += rest;
 	e->hot.link = NULL;

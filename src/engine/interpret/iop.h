@@ -37,19 +37,28 @@ struct icall_arg {
 };
 struct icall {
 	struct icall_arg arg[3];
-	const struct ir_helper *helper;
+	uint64_t (*fn)(void *cpu, uint64_t a, uint64_t b, uint64_t c);
 };
 
+/*
+ * 16 bytes: what a guest's kernel runs through once is soon larger than the host's caches. Slots are
+ * byte offsets from the CPU struct. Memory operations: c = IOP_ACCESS. Links and calls lie in the
+ * block's own allocation, at an offset from the operation.
+ */
 struct iop {
-	iop_fn fn;
-	uint16_t d, a, b, c; /* slots; for memory ops c = mmu | X86_MEM_* << 2 */
-	uint64_t imm;
+	int32_t fn; /* offset of the function from iop_leave */
+	uint16_t d, a;
 	union {
-		struct ilink *link;
-		const struct icall *call;
-		uint64_t aux;
+		struct {
+			uint16_t b, c;
+			int32_t imm;
+		};
+		uint64_t wide;
 	};
 };
+_Static_assert(sizeof(struct iop) == 16, "operations are packed");
+
+#define IOP_ACCESS(mmu, flags, scale) ((uint16_t)((mmu) | (flags) << 2 | (scale) << 7))
 
 /* A block in the list of a page that holds some of its bytes. */
 struct iblock_ref {
@@ -76,15 +85,49 @@ struct iblock {
 	unsigned link_count;
 };
 
+
 #define IOP_FN(name) const struct iop *name(struct x86_cpu *cpu, const struct iop *op)
+/* Take the direct exit whose link op->d names. */
+__attribute__((visibility("hidden"))) IOP_FN(iop_leave);
+
+static inline iop_fn iop_function(const struct iop *op)
+{
+	return (iop_fn)((uintptr_t)iop_leave + (uintptr_t)(intptr_t)op->fn);
+}
+
+static inline void iop_set_function(struct iop *op, iop_fn fn)
+{
+	op->fn = (int32_t)((intptr_t)(uintptr_t)fn - (intptr_t)(uintptr_t)iop_leave);
+}
+
+static inline struct ilink *iop_link(const struct iop *op)
+{
+	return (struct ilink *)((uintptr_t)op + op->d * sizeof(uint64_t));
+}
+
+static inline const struct icall *iop_icall(const struct iop *op)
+{
+	return (const struct icall *)((uintptr_t)op + (uintptr_t)(intptr_t)op->imm);
+}
+
 #define SLOT(off)    ((void *)((uint8_t *)cpu + (off)))
 
 #if defined(__OPTIMIZE__) && !defined(DOPPEL_NO_TAIL_CALLS) /* see meson.build */
-#define GOTO(next) return (next)->fn(cpu, (next))
+#define GOTO(next) return iop_function(next)(cpu, (next))
 #else
 #define GOTO(next) return (next)
 #endif
 #define NEXT GOTO(op + 1)
+
+/* A conditional exit. What mostly follows is the other exit: no need to go through a pointer. */
+static inline const struct iop *iop_leave_if(struct x86_cpu *cpu, const struct iop *op, bool taken)
+{
+	if (taken)
+		return iop_leave(cpu, op);
+	if (LIKELY(!op[1].fn))
+		return iop_leave(cpu, op + 1);
+	NEXT;
+}
 
 /* Why exec came back. */
 enum interp_stop {
@@ -118,6 +161,13 @@ struct interp_hot {
 	struct interp_jump jump[INTERP_JUMP_SIZE];
 };
 
+/* Carry operations out from op until one leaves. */
+static inline void iop_run(struct x86_cpu *cpu, const struct iop *op)
+{
+	while (op)
+		op = iop_function(op)(cpu, op);
+}
+
 static inline struct interp_hot *interp_hot(struct x86_cpu *cpu)
 {
 	return cpu->engine;
@@ -130,8 +180,6 @@ static inline unsigned interp_jump_index(uint64_t rip)
 
 /* Enter a block: account for its instructions, or leave if it does not fit. */
 const struct iop *iop_enter(struct x86_cpu *cpu, const struct iblock *b);
-/* Take the direct exit op->link. */
-IOP_FN(iop_leave);
 /* Abandon the block at op; cpu->exit_code says why. */
 const struct iop *iop_abort(struct x86_cpu *cpu, const struct iop *op);
 
@@ -143,30 +191,30 @@ iop_fn iop_find_branch(enum ir_op op, enum ir_type t, bool immediate);
 iop_fn iop_find_unary(enum ir_op op, enum ir_type t);
 iop_fn iop_find_extend(bool is_signed, enum ir_type from, enum ir_type to);
 
-/* Memory (exec_mem.c). indexed: address is a + (b << aux) + imm, else a + imm. wide: zero-extend
+/* Memory (exec_mem.c). indexed: address is a + (b << scale) + imm, else a + imm. wide: zero-extend
  * the value to 64 bits. */
 iop_fn iop_find_load(enum ir_type t, bool indexed, bool wide);
 iop_fn iop_find_store(enum ir_type t, bool indexed);
-iop_fn iop_find_store_imm(enum ir_type t); /* address a + imm, value aux */
-IOP_FN(iop_load_checked); /* aux: bytes; always the slow path (alignment checking is on) */
+iop_fn iop_find_store_imm(enum ir_type t); /* address a + imm, value d | b << 16, sign-extended */
+IOP_FN(iop_load_checked); /* b: bytes; always the slow path (alignment checking is on) */
 IOP_FN(iop_store_checked);
-iop_fn iop_find_atomic(enum ir_op op); /* imm: enum ir_type */
+iop_fn iop_find_atomic(enum ir_op op); /* imm: enum ir_type | slot of the new value << 16 */
 IOP_FN(iop_fence);
 
 /* Moves, constants, selects, flags, calls, exits (exec_misc.c). */
 iop_fn iop_find_copy(enum ir_type t);	/* a -> d */
-iop_fn iop_find_const(enum ir_type t);	/* imm -> d, exactly the type's bytes */
+iop_fn iop_find_const(enum ir_type t);	/* wide -> d, exactly the type's bytes */
 iop_fn iop_find_select(enum ir_type t); /* a ? b : c */
-IOP_FN(iop_pc);
-IOP_FN(iop_lea);	 /* d = a + (b << aux) + imm */
-IOP_FN(iop_set_flags_a); /* aux = key */
-IOP_FN(iop_set_flags_ab);
-IOP_FN(iop_set_flags_ai);
-IOP_FN(iop_set_flags_abc);
+IOP_FN(iop_pc);		 /* d = rip + wide */
+IOP_FN(iop_lea);	 /* d = a + (b << c) + imm */
+IOP_FN(iop_set_flags_a); /* imm = key */
+IOP_FN(iop_set_flags_ab);  /* imm = key */
+IOP_FN(iop_set_flags_ai);  /* c = key, imm = b */
+IOP_FN(iop_set_flags_abc); /* d = key */
 IOP_FN(iop_cond_state); /* imm = condition, from the guest's flags */
-IOP_FN(iop_cond_tuple); /* aux = key, imm = condition; a, b, c */
+IOP_FN(iop_cond_tuple); /* imm = condition | key << 8; a, b, c */
 IOP_FN(iop_pack_state);
-IOP_FN(iop_pack_tuple); /* aux = key */
+IOP_FN(iop_pack_tuple); /* imm = key */
 IOP_FN(iop_if_state);	/* leave if condition imm holds for the guest's flags */
 IOP_FN(iop_if);		/* leave if the byte a is nonzero */
 IOP_FN(iop_vop);	/* imm = vop id | imm8 << 16 */

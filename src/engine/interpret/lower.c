@@ -94,7 +94,8 @@ struct iop *lower_emit(struct lower *l, iop_fn fn)
 	out->op_guest[out->op_count] = (uint8_t)(out->guest_count - 1);
 	out->op_pointer[out->op_count] = LOWERED_NONE;
 	op = &out->op[out->op_count++];
-	*op = (struct iop){.fn = fn};
+	*op = (struct iop){0};
+	iop_set_function(op, fn);
 	return op;
 }
 
@@ -104,7 +105,10 @@ struct iop *lower_emit_pointing(struct lower *l, iop_fn fn, enum lowered_pointer
 	struct iop *op = lower_emit(l, fn);
 
 	l->out->op_pointer[l->out->op_count - 1] = what;
-	op->aux = index;
+	if (what == LOWERED_CALL)
+		op->imm = (int32_t)index;
+	else
+		op->d = (uint16_t)index;
 	return op;
 }
 
@@ -168,6 +172,18 @@ static ir_ref same_place(const struct lower *l, ir_ref r)
 bool lower_const(const struct lower *l, ir_ref r, uint64_t *v)
 {
 	return ir_is_const(l->b, r, v);
+}
+
+bool lower_imm(const struct lower *l, ir_ref r, int32_t *imm)
+{
+	uint64_t k;
+
+	if (!lower_const(l, r, &k))
+		return false;
+	if (ir_type_of(l->b, r) == IR_I64 && (uint64_t)(int64_t)(int32_t)k != k)
+		return false;
+	*imm = (int32_t)k;
+	return true;
 }
 
 void lower_clobber(struct lower *l, uint32_t offset, uint32_t bytes)
@@ -268,11 +284,13 @@ void lower_flags_tuple(struct lower *l, ir_ref flags, struct flags_tuple *t)
 void lower_match_address(struct lower *l, ir_ref r, struct address *m)
 {
 	const struct ir_insn *i;
+	int32_t disp;
 	uint64_t k;
 
 	*m = (struct address){.base = r, .index = IR_NONE};
-	if (pending(l, r, IR_ADD) && lower_const(l, insn_of(l, r)->arg[1], &k)) {
-		m->disp = k;
+	if ((pending(l, r, IR_ADD) || (pending(l, r, IR_SUB) && insn_of(l, r)->type == IR_I64)) &&
+	    lower_imm(l, insn_of(l, r)->arg[1], &disp) && disp != INT32_MIN) {
+		m->disp = insn_of(l, r)->op == IR_ADD ? disp : -disp;
 		m->base = r = insn_of(l, r)->arg[0];
 	}
 	if (!pending(l, r, IR_ADD) || lower_const(l, insn_of(l, r)->arg[1], &k))
@@ -291,19 +309,18 @@ void lower_match_address(struct lower *l, ir_ref r, struct address *m)
 struct built {
 	iop_fn fn;
 	uint16_t a, b, c;
-	uint64_t imm, aux;
+	int32_t imm;
+	uint64_t wide;
+	bool is_wide; /* wide instead of b, c and imm */
 };
 
 static void build_binary(struct lower *l, const struct ir_insn *i, struct built *o)
 {
-	uint64_t k;
-	bool imm = lower_const(l, i->arg[1], &k);
+	bool imm = lower_imm(l, i->arg[1], &o->imm);
 
 	o->fn = iop_find_binary((enum ir_op)i->op, (enum ir_type)i->type, imm);
 	o->a = lower_loc(l, i->arg[0]);
-	if (imm)
-		o->imm = k;
-	else
+	if (!imm)
 		o->b = lower_loc(l, i->arg[1]);
 }
 
@@ -319,21 +336,18 @@ static bool build_lea(struct lower *l, ir_ref r, struct built *o)
 	o->fn = iop_lea;
 	o->a = lower_loc(l, m.base);
 	o->b = lower_loc(l, m.index);
-	o->aux = m.scale;
+	o->c = (uint16_t)m.scale;
 	o->imm = m.disp;
 	return true;
 }
 
 static void build_compare(struct lower *l, const struct ir_insn *i, struct built *o)
 {
-	uint64_t k;
-	bool imm = lower_const(l, i->arg[1], &k);
+	bool imm = lower_imm(l, i->arg[1], &o->imm);
 
 	o->fn = iop_find_compare((enum ir_op)i->op, (enum ir_type)i->imm, imm);
 	o->a = lower_loc(l, i->arg[0]);
-	if (imm)
-		o->imm = k;
-	else
+	if (!imm)
 		o->b = lower_loc(l, i->arg[1]);
 }
 
@@ -343,13 +357,13 @@ static void build_flags_use(struct lower *l, const struct ir_insn *i, struct bui
 	bool cond = i->op == IR_COND;
 
 	lower_flags_tuple(l, i->arg[0], &t);
-	o->imm = cond ? (uint64_t)i->imm : 0;
+	o->imm = cond ? (int32_t)i->imm : 0;
 	if (t.in_state) {
 		o->fn = cond ? iop_cond_state : iop_pack_state;
 		return;
 	}
 	o->fn = cond ? iop_cond_tuple : iop_pack_tuple;
-	o->aux = t.key;
+	o->imm = cond ? o->imm | (int32_t)t.key << 8 : (int32_t)t.key;
 	o->a = t.a;
 	o->b = t.b;
 	o->c = t.c;
@@ -371,11 +385,13 @@ static void build_pure(struct lower *l, ir_ref r, struct built *o)
 	switch (i->op) {
 	case IR_CONST:
 		o->fn = iop_find_const(IR_I64);
-		o->imm = (uint64_t)i->imm & bits_mask(ir_type_bits(t));
+		o->wide = (uint64_t)i->imm & bits_mask(ir_type_bits(t));
+		o->is_wide = true;
 		break;
 	case IR_PC:
 		o->fn = iop_pc;
-		o->imm = (uint64_t)i->imm;
+		o->wide = (uint64_t)i->imm;
+		o->is_wide = true;
 		break;
 	case IR_ADD:
 		if (build_lea(l, r, o))
@@ -406,7 +422,7 @@ static void build_pure(struct lower *l, ir_ref r, struct built *o)
 		break;
 	case IR_VOP:
 		o->fn = iop_vop;
-		o->imm = (uint64_t)i->imm;
+		o->imm = (int32_t)i->imm;
 		build_args(l, i, o);
 		break;
 	default:
@@ -431,11 +447,14 @@ static struct iop *emit_built(struct lower *l, const struct built *o, uint16_t d
 	struct iop *op = lower_emit(l, o->fn);
 
 	op->a = o->a;
+	op->d = d;
+	if (o->is_wide) {
+		op->wide = o->wide;
+		return op;
+	}
 	op->b = o->b;
 	op->c = o->c;
 	op->imm = o->imm;
-	op->aux = o->aux;
-	op->d = d;
 	return op;
 }
 

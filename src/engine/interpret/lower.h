@@ -7,12 +7,12 @@
 enum { LOWER_OPS_MAX = 2 * IR_BLOCK_MAX, LOWER_CALLS_MAX = 512, LOWER_LINKS_MAX = 256 };
 
 /* The result, in buffers that belong to the caller and are reused for every block. `call` and
- * `link` of an operation hold an index in aux until the block is placed (cache.c). */
+ * `link` of an operation hold an index until the block is placed (cache.c). */
 enum lowered_pointer { LOWERED_NONE, LOWERED_CALL, LOWERED_LINK };
 struct lowered {
 	struct iop op[LOWER_OPS_MAX];
 	uint8_t op_guest[LOWER_OPS_MAX];   /* which guest instruction it belongs to */
-	uint8_t op_pointer[LOWER_OPS_MAX]; /* enum lowered_pointer: what aux stands for */
+	uint8_t op_pointer[LOWER_OPS_MAX]; /* enum lowered_pointer: what the index is of */
 	unsigned op_count;
 	struct icall call[LOWER_CALLS_MAX];
 	unsigned call_count;

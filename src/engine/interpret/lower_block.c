@@ -95,35 +95,36 @@ static ir_ref find_put(const struct lower *l, ir_ref i, ir_ref source)
 /* ---- flags */
 static void set_flags_tuple(struct lower *l, const struct ir_insn *m)
 {
-	struct flags_tuple t;
 	unsigned kind = (unsigned)m->imm >> 2;
-	uint64_t k = 0;
-	bool imm = kind != IR_FLAGS_LOGIC && kind != IR_FLAGS_RAW && m->arg[2] == IR_NONE &&
-		   m->arg[1] != IR_NONE && lower_const(l, m->arg[1], &k);
+	bool only_a = kind == IR_FLAGS_LOGIC || kind == IR_FLAGS_RAW, has_c = m->arg[2] != IR_NONE;
+	int32_t k = (int32_t)m->imm; /* the key, where nothing else wants the immediate */
+	bool imm = !only_a && !has_c && m->arg[1] != IR_NONE && lower_imm(l, m->arg[1], &k);
+	uint16_t a = lower_loc(l, m->arg[0]), b = 0, c = 0;
 	struct iop *op;
 
-	t.a = lower_loc(l, m->arg[0]);
-	t.b = imm || m->arg[1] == IR_NONE ? lower_dummy_slot() : lower_loc(l, m->arg[1]);
-	t.c = m->arg[2] == IR_NONE ? lower_dummy_slot() : lower_loc(l, m->arg[2]);
+	if (!imm && m->arg[1] != IR_NONE)
+		b = lower_loc(l, m->arg[1]);
+	if (has_c)
+		c = lower_loc(l, m->arg[2]);
 	lower_clobber_flags(l);
-	op = lower_emit(l, m->arg[2] != IR_NONE				    ? iop_set_flags_abc
-			   : imm					    ? iop_set_flags_ai
-			   : kind == IR_FLAGS_LOGIC || kind == IR_FLAGS_RAW ? iop_set_flags_a
-									    : iop_set_flags_ab);
-	op->a = t.a;
-	op->b = t.b;
-	op->c = t.c;
+	op = lower_emit(l, has_c    ? iop_set_flags_abc
+			   : imm    ? iop_set_flags_ai
+			   : only_a ? iop_set_flags_a
+				    : iop_set_flags_ab);
+	op->a = a;
+	op->b = b;
+	op->c = imm ? (uint16_t)m->imm : c;
+	op->d = has_c ? (uint16_t)m->imm : 0;
 	op->imm = k;
-	op->aux = (uint64_t)m->imm;
 }
 
 static iop_fn fused_fn(const struct lower *l, ir_ref f)
 {
 	const struct ir_insn *i = insn_of(l, f);
-	uint64_t k;
+	int32_t imm;
 
 	return iop_find_binary_flags((enum ir_op)i->op, (enum ir_type)i->type,
-				     lower_const(l, i->arg[1], &k));
+				     lower_imm(l, i->arg[1], &imm));
 }
 
 /* Emit operation f with its flags, its result into the put `p` (or a temporary if IR_NONE). */
@@ -162,7 +163,7 @@ static void lower_put_flags(struct lower *l, ir_ref r)
 		if (l->value[m].where == IN_TEMP) {
 			struct iop *op = lower_emit(l, iop_set_flags_a);
 			op->a = l->value[m].slot;
-			op->aux = IR_FLAGS_KEY(IR_FLAGS_RAW, 3);
+			op->imm = IR_FLAGS_KEY(IR_FLAGS_RAW, 3);
 		}
 		lower_consume(l, m);
 		return;
@@ -216,7 +217,7 @@ static void lower_put(struct lower *l, ir_ref r)
 		lower_clobber(l, (uint32_t)i->imm, ir_type_bytes(t));
 		op = lower_emit(l, iop_find_const(t));
 		op->d = (uint16_t)i->imm;
-		op->imm = k;
+		op->wide = k;
 	} else {
 		uint16_t from = lower_loc(l, v);
 		lower_clobber(l, (uint32_t)i->imm, ir_type_bytes(t));
@@ -268,9 +269,9 @@ static uint16_t result_slot(struct lower *l, ir_ref r, bool *wide)
 	return l->value[r].slot = lower_temp(l, t);
 }
 
-static uint16_t mem_access(const struct ir_insn *i)
+static uint16_t mem_access(const struct ir_insn *i, unsigned scale)
 {
-	return (uint16_t)(i->mmu | i->aux << 2);
+	return IOP_ACCESS(i->mmu, i->aux, scale);
 }
 
 static void address_operands(struct lower *l, ir_ref addr, struct address *m, uint16_t *a,
@@ -284,10 +285,29 @@ static void address_operands(struct lower *l, ir_ref addr, struct address *m, ui
 	*b = m->index == IR_NONE ? 0 : lower_loc(l, m->index);
 }
 
-static void lower_load(struct lower *l, ir_ref r)
+/* Alignment checking is on: every access goes the slow way, at a computed address. */
+static void lower_load_checked(struct lower *l, ir_ref r, uint16_t a, uint16_t d, bool wide)
 {
 	const struct ir_insn *i = insn_of(l, r);
 	enum ir_type t = (enum ir_type)i->type;
+	/* it writes 8 bytes for what is narrower: not into narrow state */
+	bool copy = !wide && ir_type_bytes(t) < 8;
+	struct iop *op = lower_emit(l, iop_load_checked);
+
+	op->a = a;
+	op->b = (uint16_t)ir_type_bytes(t);
+	op->c = mem_access(i, 0);
+	op->d = copy ? lower_dummy_slot() : d;
+	if (copy) {
+		op = lower_emit(l, iop_find_copy(t));
+		op->a = lower_dummy_slot();
+		op->d = d;
+	}
+}
+
+static void lower_load(struct lower *l, ir_ref r)
+{
+	const struct ir_insn *i = insn_of(l, r);
 	struct address m;
 	uint16_t a, b, d;
 	bool wide;
@@ -297,26 +317,14 @@ static void lower_load(struct lower *l, ir_ref r)
 	lower_consume(l, i->arg[0]);
 	d = result_slot(l, r, &wide);
 	if (l->mode & X86_MODE_AC) {
-		/* the checked load writes 8 bytes for what is narrower: not into narrow state */
-		op = lower_emit(l, iop_load_checked);
-		op->aux = ir_type_bytes(t);
-		if (!wide && op->aux < 8) {
-			struct iop *copy;
-			op->d = lower_dummy_slot();
-			copy = lower_emit(l, iop_find_copy(t));
-			copy->a = lower_dummy_slot();
-			copy->d = d;
-			op = copy - 1;
-			d = lower_dummy_slot();
-		}
-	} else {
-		op = lower_emit(l, iop_find_load(t, m.index != IR_NONE, wide));
-		op->aux = m.scale;
+		lower_load_checked(l, r, a, d, wide);
+		return;
 	}
+	op = lower_emit(l, iop_find_load((enum ir_type)i->type, m.index != IR_NONE, wide));
 	op->a = a;
 	op->b = b;
 	op->d = d;
-	op->c = mem_access(i);
+	op->c = mem_access(i, m.scale);
 	op->imm = m.disp;
 }
 
@@ -324,29 +332,25 @@ static void lower_store(struct lower *l, ir_ref r)
 {
 	const struct ir_insn *i = insn_of(l, r);
 	enum ir_type t = (enum ir_type)i->type;
+	bool checked = l->mode & X86_MODE_AC, imm;
 	struct address m;
-	uint16_t a, b, d = 0;
-	uint64_t k = 0;
+	uint16_t a, b, d;
+	int32_t k = 0;
 	struct iop *op;
-	bool imm;
 
 	address_operands(l, i->arg[0], &m, &a, &b);
-	imm = m.index == IR_NONE && !(l->mode & X86_MODE_AC) && lower_const(l, i->arg[1], &k);
-	if (!imm)
-		d = lower_loc(l, i->arg[1]);
+	imm = m.index == IR_NONE && !checked && lower_imm(l, i->arg[1], &k);
+	d = imm ? (uint16_t)k : lower_loc(l, i->arg[1]);
 	lower_consume(l, i->arg[0]);
 	lower_consume(l, i->arg[1]);
-	if (l->mode & X86_MODE_AC)
-		op = lower_emit(l, iop_store_checked);
-	else
-		op = lower_emit(l, imm ? iop_find_store_imm(t)
-				       : iop_find_store(t, m.index != IR_NONE));
+	op = lower_emit(l, checked ? iop_store_checked
+			   : imm   ? iop_find_store_imm(t)
+				   : iop_find_store(t, m.index != IR_NONE));
 	op->a = a;
-	op->b = b;
+	op->b = imm ? (uint16_t)((uint32_t)k >> 16) : checked ? (uint16_t)ir_type_bytes(t) : b;
 	op->d = d;
-	op->c = mem_access(i);
+	op->c = mem_access(i, m.scale);
 	op->imm = m.disp;
-	op->aux = imm ? k : l->mode & X86_MODE_AC ? ir_type_bytes(t) : m.scale;
 }
 
 static void lower_atomic(struct lower *l, ir_ref r)
@@ -361,9 +365,8 @@ static void lower_atomic(struct lower *l, ir_ref r)
 	op = lower_emit(l, iop_find_atomic((enum ir_op)i->op));
 	op->a = a;
 	op->b = b;
-	op->c = mem_access(i);
-	op->aux = c;
-	op->imm = i->type;
+	op->c = mem_access(i, 0);
+	op->imm = i->type | (int32_t)((uint32_t)c << 16);
 	if (l->value[r].uses) {
 		l->value[r].where = IN_TEMP;
 		l->value[r].slot = lower_temp(l, IR_I64);
@@ -400,7 +403,7 @@ static void lower_call(struct lower *l, ir_ref r)
 		out->call_count = 0;
 	}
 	c = &out->call[out->call_count++];
-	c->helper = h;
+	c->fn = (uint64_t(*)(void *, uint64_t, uint64_t, uint64_t))(uintptr_t)h->fn;
 	for (int k = 0; k < 3; k++)
 		call_argument(l, i->arg[k], &c->arg[k]);
 	for (int k = 0; k < 3; k++)
@@ -409,7 +412,6 @@ static void lower_call(struct lower *l, ir_ref r)
 	op = lower_emit_pointing(
 		l, h->flags & (IR_HELPER_FAULTS | IR_HELPER_MEMORY) ? iop_call_fault : iop_call,
 		LOWERED_CALL, out->call_count - 1);
-	op->imm = (uint64_t)(uintptr_t)h->fn;
 	op->d = lower_dummy_slot();
 	if (l->value[r].uses) {
 		l->value[r].where = IN_TEMP;
@@ -431,7 +433,7 @@ static void lower_vop_now(struct lower *l, ir_ref r)
 		lower_consume(l, i->arg[k]);
 	uint16_t d = result_slot(l, r, &wide);
 	op = lower_emit(l, iop_vop);
-	op->imm = (uint64_t)i->imm;
+	op->imm = (int32_t)i->imm;
 	op->a = s[0];
 	op->b = s[1];
 	op->c = s[2];
@@ -459,8 +461,8 @@ static void lower_exit_if(struct lower *l, ir_ref r)
 	struct iop *op;
 
 	if (l->value[i->arg[0]].where == PENDING && c->op >= IR_EQ && c->op <= IR_LES) {
-		uint64_t k = 0;
-		bool imm = lower_const(l, c->arg[1], &k);
+		int32_t k = 0;
+		bool imm = lower_imm(l, c->arg[1], &k);
 		uint16_t a = lower_loc(l, c->arg[0]), b = imm ? 0 : lower_loc(l, c->arg[1]);
 		op = lower_emit_pointing(
 			l, iop_find_branch((enum ir_op)c->op, (enum ir_type)c->imm, imm),
@@ -472,7 +474,7 @@ static void lower_exit_if(struct lower *l, ir_ref r)
 		   insn_of(l, c->arg[0])->op == IR_GET_FLAGS &&
 		   l->value[c->arg[0]].where == IN_STATE) {
 		op = lower_emit_pointing(l, iop_if_state, LOWERED_LINK, link);
-		op->imm = (uint64_t)c->imm;
+		op->imm = (int32_t)c->imm;
 	} else {
 		uint16_t a = lower_loc(l, i->arg[0]);
 		op = lower_emit_pointing(l, iop_if, LOWERED_LINK, link);

@@ -47,7 +47,7 @@ struct flags_tuple {
 struct address {
 	ir_ref base, index;
 	unsigned scale;
-	uint64_t disp;
+	int32_t disp;
 };
 
 /* A value's slot, computing it if need be. Locate all operands of an operation before consuming
@@ -56,6 +56,8 @@ uint16_t lower_loc(struct lower *l, ir_ref r);
 /* One use is over. IR_NONE is fine. */
 void lower_consume(struct lower *l, ir_ref r);
 bool lower_const(const struct lower *l, ir_ref r, uint64_t *v);
+/* A constant that an operation's immediate, 32 bits sign-extended to its width, can hold. */
+bool lower_imm(const struct lower *l, ir_ref r, int32_t *imm);
 
 uint16_t lower_temp(struct lower *l, enum ir_type t);
 uint16_t lower_dummy_slot(void); /* for results nobody wants and arguments that are not there */
