@@ -153,7 +153,8 @@ static void place_ops(const struct lowered *low, struct iop *ops, struct icall *
 		if (low->op_pointer[i] == LOWERED_CALL)
 			ops[i].imm = (int32_t)((uint8_t *)&calls[ops[i].imm] - (uint8_t *)&ops[i]);
 		else if (low->op_pointer[i] == LOWERED_LINK)
-			ops[i].d = (uint16_t)(((uint8_t *)&links[ops[i].d] - (uint8_t *)&ops[i]) / sizeof(uint64_t));
+			ops[i].d = (uint16_t)(((uint8_t *)&links[ops[i].d] - (uint8_t *)&ops[i]) /
+					      sizeof(uint64_t));
 	}
 	for (unsigned i = 0; i < low->link_count; i++)
 		links[i] = (struct ilink){.delta = low->link_delta[i],

@@ -75,12 +75,18 @@ static inline int64_t imm_value(const struct iop *op)
 	return (int32_t)((uint32_t)op->d | (uint32_t)op->b << 16);
 }
 
-static __attribute__((noinline)) const struct iop *
-store_slow_imm(struct x86_cpu *cpu, const struct iop *op, uint64_t lin, unsigned bytes)
+static __attribute__((noinline)) bool store_slow_value(struct x86_cpu *cpu, const struct iop *op,
+							uint64_t lin, unsigned bytes)
 {
 	int64_t value = imm_value(op);
 
-	if (!x86_mem_write(cpu, lin, &value, bytes, (enum x86_mmu_index)MMU(op), FLAGS(op)))
+	return x86_mem_write(cpu, lin, &value, bytes, (enum x86_mmu_index)MMU(op), FLAGS(op));
+}
+
+static __attribute__((noinline)) const struct iop *
+store_slow_imm(struct x86_cpu *cpu, const struct iop *op, uint64_t lin, unsigned bytes)
+{
+	if (!store_slow_value(cpu, op, lin, bytes))
 		return iop_abort(cpu, op);
 	NEXT;
 }

@@ -25,8 +25,8 @@ typedef const struct iop *(*iop_fn)(struct x86_cpu *cpu, const struct iop *op);
 struct ilink {
 	struct iblock *target;
 	struct ilink *next, **prev; /* in target->incoming */
-	int64_t delta;	    /* new rip - block's rip */
-	uint32_t unretired; /* instructions of the block behind this exit */
+	int64_t delta;		    /* new rip - block's rip */
+	uint32_t unretired;	    /* instructions of the block behind this exit */
 };
 
 /* Arguments of a helper call: value = (slot & mask) | k, or the slot's address for vectors. */
@@ -41,9 +41,9 @@ struct icall {
 };
 
 /*
- * 16 bytes: what a guest's kernel runs through once is soon larger than the host's caches. Slots are
- * byte offsets from the CPU struct. Memory operations: c = IOP_ACCESS. Links and calls lie in the
- * block's own allocation, at an offset from the operation.
+ * 16 bytes: what a guest's kernel runs through once is soon larger than the host's caches. Slots
+ * are byte offsets from the CPU struct. Memory operations: c = IOP_ACCESS. Links and calls lie in
+ * the block's own allocation, at an offset from the operation.
  */
 struct iop {
 	int32_t fn; /* offset of the function from iop_leave */
@@ -85,7 +85,6 @@ struct iblock {
 	unsigned link_count;
 };
 
-
 #define IOP_FN(name) const struct iop *name(struct x86_cpu *cpu, const struct iop *op)
 /* Take the direct exit whose link op->d names. */
 __attribute__((visibility("hidden"))) IOP_FN(iop_leave);
@@ -110,7 +109,7 @@ static inline const struct icall *iop_icall(const struct iop *op)
 	return (const struct icall *)((uintptr_t)op + (uintptr_t)(intptr_t)op->imm);
 }
 
-#define SLOT(off)    ((void *)((uint8_t *)cpu + (off)))
+#define SLOT(off) ((void *)((uint8_t *)cpu + (off)))
 
 #if defined(__OPTIMIZE__) && !defined(DOPPEL_NO_TAIL_CALLS) /* see meson.build */
 #define GOTO(next) return iop_function(next)(cpu, (next))
@@ -205,14 +204,14 @@ IOP_FN(iop_fence);
 iop_fn iop_find_copy(enum ir_type t);	/* a -> d */
 iop_fn iop_find_const(enum ir_type t);	/* wide -> d, exactly the type's bytes */
 iop_fn iop_find_select(enum ir_type t); /* a ? b : c */
-IOP_FN(iop_pc);		 /* d = rip + wide */
-IOP_FN(iop_lea);	 /* d = a + (b << c) + imm */
-IOP_FN(iop_set_flags_a); /* imm = key */
-IOP_FN(iop_set_flags_ab);  /* imm = key */
-IOP_FN(iop_set_flags_ai);  /* c = key, imm = b */
-IOP_FN(iop_set_flags_abc); /* d = key */
-IOP_FN(iop_cond_state); /* imm = condition, from the guest's flags */
-IOP_FN(iop_cond_tuple); /* imm = condition | key << 8; a, b, c */
+IOP_FN(iop_pc);				/* d = rip + wide */
+IOP_FN(iop_lea);			/* d = a + (b << c) + imm */
+IOP_FN(iop_set_flags_a);		/* imm = key */
+IOP_FN(iop_set_flags_ab);		/* imm = key */
+IOP_FN(iop_set_flags_ai);		/* c = key, imm = b */
+IOP_FN(iop_set_flags_abc);		/* d = key */
+IOP_FN(iop_cond_state);			/* imm = condition, from the guest's flags */
+IOP_FN(iop_cond_tuple);			/* imm = condition | key << 8; a, b, c */
 IOP_FN(iop_pack_state);
 IOP_FN(iop_pack_tuple); /* imm = key */
 IOP_FN(iop_if_state);	/* leave if condition imm holds for the guest's flags */

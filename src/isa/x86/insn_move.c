@@ -134,6 +134,7 @@ static void lift_nop(struct lift *l, const struct x86_insn *i)
 const struct x86_row x86_rows_move[] = {
 	X86("88 /r", "Eb, Gb", X86_FEAT_BASE, 0, 0, 0, lift_mov, "mov"),
 	X86("89 /r", "Ev, Gv", X86_FEAT_BASE, 0, 0, 0, lift_mov, "mov"),
+	X86("NP 0F C3 /r mem", "My, Gy", X86_FEAT_SSE2, 0, 0, 0, lift_mov, "movnti"), /* no CR4.OSFXSR */
 	X86("8A /r", "Gb, Eb", X86_FEAT_BASE, 0, 0, 0, lift_mov, "mov"),
 	X86("8B /r", "Gv, Ev", X86_FEAT_BASE, 0, 0, 0, lift_mov, "mov"),
 	X86("A0", "AL, Ob", X86_FEAT_BASE, 0, 0, 0, lift_mov, "mov"),
