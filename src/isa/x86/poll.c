@@ -58,15 +58,18 @@ static void poll_start_signals(struct x86_cpu *cpu, uint32_t request)
 		TRACE(cpu->trace, TRACE_CPU, "cpu %u: INIT", cpu->index);
 	}
 	if (request & X86_REQ_SIPI) {
+		unsigned vector;
+
 		request_clear(cpu, X86_REQ_SIPI);
 		if (cpu->activity != X86_WAIT_SIPI)
 			return;
-		cpu->seg[X86_CS].sel = (uint16_t)(cpu->sipi_vector << 8);
-		cpu->seg[X86_CS].base = (uint64_t)cpu->sipi_vector << 12;
+		vector = __atomic_load_n(&cpu->sipi_vector, __ATOMIC_RELAXED);
+		cpu->seg[X86_CS].sel = (uint16_t)(vector << 8);
+		cpu->seg[X86_CS].base = (uint64_t)vector << 12;
 		cpu->rip = 0;
 		cpu->activity = X86_RUNNING;
 		x86_mode_update(cpu);
-		TRACE(cpu->trace, TRACE_CPU, "cpu %u: SIPI %#x", cpu->index, cpu->sipi_vector);
+		TRACE(cpu->trace, TRACE_CPU, "cpu %u: SIPI %#x", cpu->index, vector);
 	}
 }
 

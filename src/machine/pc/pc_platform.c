@@ -27,7 +27,8 @@ static void cpu_request(void *opaque, enum lapic_signal s, unsigned value)
 		x86_request(cpu, X86_REQ_INIT);
 		break;
 	case LAPIC_SIGNAL_SIPI:
-		cpu->sipi_vector = (uint8_t)value;
+		/* The CPU may be looking at the vector of the one before. */
+		__atomic_store_n(&cpu->sipi_vector, (uint8_t)value, __ATOMIC_RELAXED);
 		x86_request(cpu, X86_REQ_SIPI);
 		break;
 	}
