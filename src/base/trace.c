@@ -19,7 +19,7 @@ static const struct {
 	[TRACE_FAULT] = {"fault", "exceptions and interrupts delivered"},
 	[TRACE_MODE] = {"mode", "processor mode switches"},
 	[TRACE_TLB] = {"tlb", "TLB fills and flushes"},
-	[TRACE_BLOCK] = {"block", "blocks lifted, looked up and dropped"},
+	[TRACE_BLOCK] = {"block", "blocks lifted"},
 	[TRACE_SMC] = {"smc", "stores into cached code"},
 	[TRACE_PCI] = {"pci", "PCI configuration space"},
 	[TRACE_ACPI] = {"acpi", "ACPI registers"},

@@ -96,6 +96,9 @@ static void dump_ir(struct translator *t, const char *when)
 
 static void dump_block(struct translator *t, const uint8_t *bytes, unsigned avail)
 {
+	TRACE(t->cpu->trace, TRACE_BLOCK, "cpu %u: block %#llx gpa %#llx mode %x: %u instructions",
+	      t->cpu->index, (unsigned long long)t->lin, (unsigned long long)t->gpa, t->mode,
+	      t->ir.guest_count);
 	if (!t->cfg.dump || !t->cfg.dump_line)
 		return;
 	snprintf(t->dump, sizeof(t->dump), "block %012llx gpa %09llx mode %x: %u instructions\n",
