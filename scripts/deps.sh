@@ -13,6 +13,8 @@ probe() {
 	hdr:*) echo "#include <${1#*:}>" | gcc -E - >/dev/null 2>&1 ;;
 	py:*) find_python "${1#*:}" >/dev/null ;;
 	file:*) [ -e "${1#*:}" ] ;;
+	san:*) echo "int main(void){return 0;}" |
+		"${1#*:}" -x c - -fsanitize=address,undefined -o /dev/null 2>/dev/null ;;
 	*) die "scripts/packages.txt: what is $1?" ;;
 	esac
 }

@@ -75,6 +75,10 @@ main:	ENTER_LONG
 	CHK_SINCE "periodic", r12, 5*160000
 	mov	dword ptr [r15 + 0x320], 0x30000 | VEC	/* masked */
 	mov	dword ptr [r15 + 0x380], 0
+	sti			/* one that came due meanwhile is not the deadline's */
+	nop
+	nop
+	cli
 	mov	qword ptr [ticks], 0
 	/* TSC deadline */
 	mov	dword ptr [r15 + 0x320], 0x40000 | VEC
