@@ -14,6 +14,14 @@
 	cmp	qword ptr [ticks], \n
 	jb	.Lh\@
 	.endm
+	/* what a source that is off by now sent before does not count for the next */
+	.macro	DRAIN
+	sti
+	nop
+	nop
+	cli
+	mov	qword ptr [ticks], 0
+	.endm
 	.macro	NOW reg
 	rdtsc
 	shl	rdx, 32
@@ -75,11 +83,7 @@ main:	ENTER_LONG
 	CHK_SINCE "periodic", r12, 5*160000
 	mov	dword ptr [r15 + 0x320], 0x30000 | VEC	/* masked */
 	mov	dword ptr [r15 + 0x380], 0
-	sti			/* one that came due meanwhile is not the deadline's */
-	nop
-	nop
-	cli
-	mov	qword ptr [ticks], 0
+	DRAIN
 	/* TSC deadline */
 	mov	dword ptr [r15 + 0x320], 0x40000 | VEC
 	NOW	r12
@@ -99,7 +103,7 @@ main:	ENTER_LONG
 	mov	dword ptr [r15 + 0x320], 0x10000
 
 	/* 8254 through the I/O APIC, pin 2 */
-	mov	qword ptr [ticks], 0
+	DRAIN
 	mov	al, 0x34
 	out	0x43, al
 	mov	al, 0xa9
@@ -124,7 +128,7 @@ main:	ENTER_LONG
 	CHK	"I/O APIC has 24 pins", rax, 23
 
 	/* clock: 1024 Hz, pin 8 */
-	mov	qword ptr [ticks], 0
+	DRAIN
 	mov	al, 0x0a
 	out	0x70, al
 	mov	al, 0x26
@@ -149,7 +153,7 @@ main:	ENTER_LONG
 	out	0x71, al
 
 	/* HPET: the counter, then timer 0 one shot on an I/O APIC pin it offers */
-	mov	qword ptr [ticks], 0
+	DRAIN
 	mov	eax, [r13 + 4]			/* femtoseconds a tick */
 	mov	[period], eax
 	mov	qword ptr [r13 + 0x10], 0
