@@ -357,11 +357,6 @@ void mc146818_set(struct mc146818 *r, unsigned index, uint8_t value)
 		r->ram[index] = value;
 }
 
-uint8_t mc146818_get(const struct mc146818 *r, unsigned index)
-{
-	return index < MC146818_BYTES ? r->ram[index] : 0xff;
-}
-
 void mc146818_reset(void *mc146818)
 {
 	struct mc146818 *r = mc146818;

@@ -53,6 +53,5 @@ void mc146818_init(struct mc146818 *r, struct irq_line irq, const struct clock *
 void mc146818_reset(void *mc146818);
 /* Battery-backed bytes, for the machine's firmware tables (memory size, boot order...). */
 void mc146818_set(struct mc146818 *r, unsigned index, uint8_t value);
-uint8_t mc146818_get(const struct mc146818 *r, unsigned index);
 
 #endif

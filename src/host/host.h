@@ -9,9 +9,8 @@
 #include <stdint.h>
 #include <stdbool.h>
 
-/* Zeroed memory, or NULL; what realloc adds is not zeroed. host_free takes NULL. */
+/* Zeroed memory, or NULL. host_free takes NULL. */
 void *host_alloc(size_t bytes);
-void *host_realloc(void *p, size_t bytes);
 void host_free(void *p);
 
 /* Guest RAM: zeroed, page-aligned, lazily committed; NULL when the host refuses. */

@@ -220,12 +220,3 @@ void aml_res_memory_window(struct aml *a, uint32_t first, uint32_t last)
 	store_le32(d + 22, last - first + 1);
 	aml_bytes(a, d, sizeof(d));
 }
-
-void aml_res_memory(struct aml *a, uint32_t base, uint32_t len)
-{
-	uint8_t d[12] = {0x86, 9, 0, 1};
-
-	store_le32(d + 4, base);
-	store_le32(d + 8, len);
-	aml_bytes(a, d, sizeof(d));
-}

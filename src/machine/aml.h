@@ -40,6 +40,5 @@ void aml_res_irq(struct aml *a, unsigned irq);
 void aml_res_bus(struct aml *a, uint16_t first, uint16_t last);
 void aml_res_io_window(struct aml *a, uint16_t first, uint16_t last);
 void aml_res_memory_window(struct aml *a, uint32_t first, uint32_t last);
-void aml_res_memory(struct aml *a, uint32_t base, uint32_t len);
 
 #endif

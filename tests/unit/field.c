@@ -35,9 +35,24 @@ static void round_trip(void **state)
 	assert_int_equal(y.unlisted, 99);
 }
 
+static void dump_shows_all_and_fits(void **state)
+{
+	const struct thing x = {7, 8, {1, 2, 3, 0x44}};
+	char text[64];
+	int n = field_dump(thing_fields, &x, text, sizeof(text));
+
+	(void)state;
+	assert_string_equal(text, "a = 0x7\nlist = 0x1 0x2 0x3 0x44\n");
+	assert_int_equal(field_dump(thing_fields, &x, text, 4), n);
+	assert_string_equal(text, "a =");
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(round_trip)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(round_trip),
+		cmocka_unit_test(dump_shows_all_and_fits),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,11 +14,6 @@ static const struct ir_insn *insn_of(const struct lower *l, ir_ref r)
 	return &l->b->insn[r];
 }
 
-static unsigned group_bytes(enum ir_type t)
-{
-	return ir_type_bytes(t);
-}
-
 /* ---- looking ahead within a guest instruction */
 static bool is_barrier(const struct ir_insn *i)
 {
@@ -139,7 +134,7 @@ static void emit_fused(struct lower *l, ir_ref f, ir_ref flags, ir_ref p)
 	if (put) {
 		ir_ref v = put->arg[0];
 		lower_emit_direct(l, v, v == f ? f : insn_of(l, v)->arg[0], (uint32_t)put->imm,
-				  group_bytes((enum ir_type)put->type), fn);
+				  ir_type_bytes((enum ir_type)put->type), fn);
 		lower_consume(l, v);
 		l->done[p] = true;
 	} else {

@@ -12,11 +12,6 @@ void *host_alloc(size_t bytes)
 	return calloc(1, bytes ? bytes : 1);
 }
 
-void *host_realloc(void *p, size_t bytes)
-{
-	return realloc(p, bytes ? bytes : 1);
-}
-
 void host_free(void *p)
 {
 	free(p);
