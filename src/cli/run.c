@@ -199,7 +199,7 @@ static void print_counter(const struct run *r, unsigned index, const struct dopp
 {
 	struct doppel_counter c;
 
-	fprintf(stderr, "%-16s %15llu  %s", sum->name, (unsigned long long)sum->value, sum->text);
+	fprintf(stderr, "%-24s %15llu  %s", sum->name, (unsigned long long)sum->value, sum->text);
 	for (unsigned cpu = 0; r->o.cpus > 1 && doppel_counter(r->vm, cpu, index, &c); cpu++)
 		fprintf(stderr, "%s%llu", cpu ? " " : ": ", (unsigned long long)c.value);
 	fputc('\n', stderr);
@@ -215,13 +215,13 @@ static void print_stats(const struct run *r, double seconds)
 		if (i == 0)
 			insns = c.value;
 	}
-	fprintf(stderr, "%-16s %15llu  virtual time, ns\n", "time",
+	fprintf(stderr, "%-24s %15llu  virtual time, ns\n", "time",
 		(unsigned long long)doppel_time_ns(r->vm));
 	if (r->o.clock == DOPPEL_CLOCK_COUNTED) /* what two runs of the same inputs agree in */
-		fprintf(stderr, "%-16s %15llx  hash of memory at the end\n", "memory_hash",
+		fprintf(stderr, "%-24s %15llx  hash of memory at the end\n", "memory_hash",
 			(unsigned long long)doppel_memory_hash(r->vm));
-	fprintf(stderr, "%-16s %15.3f  host time, s\n", "host_time", seconds);
-	fprintf(stderr, "%-16s %15.2f  million guest instructions a second\n", "mips",
+	fprintf(stderr, "%-24s %15.3f  host time, s\n", "host_time", seconds);
+	fprintf(stderr, "%-24s %15.2f  million guest instructions a second\n", "mips",
 		seconds > 0 ? (double)insns / seconds / 1e6 : 0.0);
 }
 

@@ -24,16 +24,51 @@ enum engine_exit {
 	ENGINE_EXIT_RESET,    /* X86_REQ_RESET was seen and cleared */
 };
 
-/* Text dumps of what is translated (--dump). Called with whole lines. */
-enum { ENGINE_DUMP_GUEST = 1, ENGINE_DUMP_IR = 2 };
+/* Text dumps of what is translated (--dump): instructions, IR as lifted, IR after the passes, host
+ * code. */
+enum {
+	ENGINE_DUMP_GUEST = 1,
+	ENGINE_DUMP_IR = 2,
+	ENGINE_DUMP_OPT = 4,
+	ENGINE_DUMP_HOST = 8,
+};
+
+/* Legal choices made badly on purpose, to find bugs (--stress). An engine ignores what it does not
+ * have. */
+enum {
+	ENGINE_STRESS_NO_CHAIN = 1,    /* blocks never jump to each other */
+	ENGINE_STRESS_RANDOM_REGS = 2, /* host registers are chosen at random, from stress_seed */
+	ENGINE_STRESS_NO_TRACE = 4,    /* blocks never grow into traces */
+	ENGINE_STRESS_TINY_CACHE = 8,  /* code memory that is full again and again */
+};
 
 struct engine_config {
 	const struct x86_decoder *decoder;
 	unsigned max_block_insns; /* 0, or more than an engine can: its default */
 	uint64_t disabled_passes; /* bit per index in ir_passes */
-	unsigned dump; /* ENGINE_DUMP_* */
+
+	size_t code_cache_bytes; /* code memory of one CPU; 0: the engine's default */
+	unsigned hot_threshold;	 /* translate a block at its n-th execution; 0: its default */
+	uint32_t stress;	 /* ENGINE_STRESS_* */
+	uint64_t stress_seed;
+
+	unsigned dump;	    /* ENGINE_DUMP_* */
+	bool has_dump_addr; /* dump only blocks that hold the linear address dump_addr */
+	uint64_t dump_addr;
+	/* Called with whole lines, from the CPUs' threads. NULL: nothing is dumped. */
 	void (*dump_line)(void *opaque, const char *line);
-	void *dump_opaque;
+	/* Disassemble host code that will run at addr: calls line(opaque, text) for each
+	 * instruction. NULL: host code is not dumped. */
+	void (*dump_host)(void *opaque, const uint8_t *code, size_t bytes, uint64_t addr,
+			  void (*line)(void *opaque, const char *text));
+	void *dump_opaque; /* of both */
+
+	/* Generated code came to be at rx, for profilers and debuggers; a name such as
+	 * "guest_ffffffff81000000_trace". Then: all code of a range is gone. From any CPU's thread.
+	 * Either may be NULL. */
+	void (*code_added)(void *opaque, const void *rx, size_t bytes, const char *name);
+	void (*code_removed)(void *opaque, const void *rx, size_t bytes);
+	void *code_opaque;
 };
 
 struct engine_info { /* for doctor */

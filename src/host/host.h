@@ -17,6 +17,22 @@ void host_free(void *p);
 void *host_ram_map(size_t bytes);
 void host_ram_unmap(void *p, size_t bytes);
 
+/*
+ * Memory for generated code: the same pages twice, through rw to write and through rx to execute,
+ * never both through one mapping. Page-aligned, lazily committed, zeroed. rx is within 2 GiB of the
+ * monitor's own code if the host has room there, so that its functions can be called with a 32-bit
+ * displacement; whoever relies on it checks. 0 or -errno: -EACCES or -EPERM where the host forbids
+ * executable memory. unmap takes an object that is zeroed or whose map failed.
+ */
+struct host_code {
+	uint8_t *rw, *rx;
+	size_t bytes;
+};
+int host_code_map(struct host_code *c, size_t bytes);
+void host_code_unmap(struct host_code *c);
+/* Does it work here? Maps some, runs code in it, and says into why how it went. 0 or -errno. */
+int host_code_probe(char *why, size_t len);
+
 /* Monotonic time in nanoseconds, and wall-clock time in nanoseconds since 1970 UTC. */
 uint64_t host_time_ns(void);
 uint64_t host_wall_ns(void);

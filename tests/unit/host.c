@@ -1,6 +1,8 @@
 /* The host layer: memory is zeroed, events are never lost, threads run and join. */
 #include "test.h"
 
+#include <errno.h>
+
 #include "host/host.h"
 
 static void memory(void **state)
@@ -21,6 +23,50 @@ static void memory(void **state)
 	ram[len - 1] = 1;
 	host_ram_unmap(ram, len);
 	assert_null(host_ram_map((size_t)1 << 60));
+}
+
+/* Written through one mapping, run through the other; neither is both. */
+static void code(void **state)
+{
+	static const uint8_t answer[] = {0xb8, 42, 0, 0, 0, 0xc3}; /* mov eax, 42; ret */
+	struct host_code c = {0};
+	size_t len = 64u << 20;
+	char why[200] = "", line[256];
+	int (*fn)(void), seen = 0;
+	FILE *maps;
+
+	(void)state;
+	host_code_unmap(&c);
+	assert_int_equal(host_code_map(&c, 0), -EINVAL);
+	assert_int_not_equal(host_code_map(&c, SIZE_MAX), 0);
+	host_code_unmap(&c);
+	assert_int_equal(host_code_probe(why, sizeof(why)), 0);
+	assert_non_null(strstr(why, "code memory"));
+	assert_int_equal(host_code_map(&c, len - 1), 0);
+	assert_int_equal(c.bytes, len);
+	assert_int_equal(((uintptr_t)c.rw | (uintptr_t)c.rx) & 4095, 0);
+	memcpy(c.rw + len - sizeof(answer), answer, sizeof(answer));
+	assert_memory_equal(c.rx + len - sizeof(answer), answer, sizeof(answer));
+	fn = (int (*)(void))(uintptr_t)(c.rx + len - sizeof(answer));
+	assert_int_equal(fn(), 42);
+	assert_true((uintptr_t)c.rx - (uintptr_t)&host_code_map + 0x7fffffff - len <
+		    0xfffffffe - len);
+	maps = fopen("/proc/self/maps", "r");
+	while (maps && fgets(line, sizeof(line), maps)) {
+		unsigned long long from = 0;
+		char how[8] = "";
+
+		sscanf(line, "%llx-%*x %7s", &from, how);
+		if (from == (uintptr_t)c.rw)
+			assert_string_equal(how, "rw-s");
+		if (from == (uintptr_t)c.rx)
+			assert_string_equal(how, "r-xs");
+		seen += from == (uintptr_t)c.rw || from == (uintptr_t)c.rx;
+	}
+	assert_int_equal(seen, 2);
+	fclose(maps);
+	host_code_unmap(&c);
+	assert_null(c.rx);
 }
 
 static void times(void **state)
@@ -94,10 +140,8 @@ static void threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(memory),
-		cmocka_unit_test(times),
-		cmocka_unit_test(event_alone),
-		cmocka_unit_test(threads),
+		cmocka_unit_test(memory),      cmocka_unit_test(code),	  cmocka_unit_test(times),
+		cmocka_unit_test(event_alone), cmocka_unit_test(threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
