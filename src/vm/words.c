@@ -18,7 +18,9 @@ static const struct {
 	unsigned bit;
 } dump_words[] = {
 	{"guest", "guest instructions of each block as it is lifted", ENGINE_DUMP_GUEST},
-	{"ir", "the IR of each block, as lifted and as optimized", ENGINE_DUMP_IR},
+	{"ir", "the IR of each block, as lifted", ENGINE_DUMP_IR},
+	{"opt", "the IR of each block, after the passes", ENGINE_DUMP_OPT},
+	{"host", "the host code of each block, where the engine makes some", ENGINE_DUMP_HOST},
 };
 
 const char *doppel_nearest(const char *kind, const char *word)

@@ -43,4 +43,4 @@ def test_completion():
     assert complete("run", "--engine", "i") == ["interpret"]
     assert complete("run", "--trace", "uart,ir") == ["uart,irq"]
     assert complete("run", "--clock", "") == ["real", "counted"]
-    assert complete("run", "--dump", "") == ["guest", "ir"]
+    assert complete("run", "--dump", "") == ["guest", "ir", "opt", "host"]

@@ -1,17 +1,17 @@
 /*
- * From guest bytes to a block: the decoder and lifter of isa/x86, the passes of ir/, lowering, and
- * the dumps that show each stage.
+ * From guest bytes to a block: the decoder and lifter of isa/x86, the passes of ir/, lowering, with
+ * a dump of each stage.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "engine/dump.h"
 #include "engine/interpret/interpret_private.h"
 #include "host/host.h"
 #include "ir/pass.h"
 #include "isa/x86/lift.h"
 
-enum { BLOCK_INSNS = 32, DUMP_BYTES = 64 << 10 };
+enum { BLOCK_INSNS = 32 };
 
 struct translator {
 	struct x86_cpu *cpu;
@@ -24,7 +24,7 @@ struct translator {
 	uint64_t gpa, gpa2, lin;
 	x86_mode_t mode;
 	struct cache *alone; /* a cache of one block */
-	char dump[DUMP_BYTES];
+	struct dump dump;
 };
 
 struct translator *translator_create(struct x86_cpu *cpu, const struct engine_config *cfg)
@@ -35,6 +35,7 @@ struct translator *translator_create(struct x86_cpu *cpu, const struct engine_co
 		return NULL;
 	t->cpu = cpu;
 	t->cfg = *cfg;
+	t->dump.cfg = &t->cfg;
 	if (!t->cfg.max_block_insns || t->cfg.max_block_insns > IR_BLOCK_GUEST_MAX)
 		t->cfg.max_block_insns = BLOCK_INSNS;
 	t->lower = lower_create();
@@ -55,59 +56,6 @@ void translator_destroy(struct translator *t)
 	host_free(t);
 }
 
-static void dump_lines(struct translator *t)
-{
-	char *line = t->dump, *end;
-
-	while ((end = strchr(line, '\n'))) {
-		*end = 0;
-		t->cfg.dump_line(t->cfg.dump_opaque, line);
-		line = end + 1;
-	}
-}
-
-static void dump_guest(struct translator *t, const uint8_t *bytes, unsigned avail, uint64_t lin)
-{
-	unsigned at = 0;
-
-	for (unsigned n = 0; n < t->ir.guest_count && at < avail; n++) {
-		struct x86_insn i;
-		char text[128];
-		if (x86_decode(t->cfg.decoder, bytes + at, avail - at, t->mode, t->cpu->cpuid, &i))
-			break;
-		x86_insn_print(&i, t->cpu->rip + at, text, sizeof(text));
-		snprintf(t->dump, sizeof(t->dump), "  %012llx: %s\n",
-			 (unsigned long long)(lin + at), text);
-		dump_lines(t);
-		at += i.len;
-	}
-}
-
-static void dump_ir(struct translator *t, const char *when)
-{
-	int n;
-
-	if (!(t->cfg.dump & ENGINE_DUMP_IR) || !t->cfg.dump_line)
-		return;
-	n = snprintf(t->dump, sizeof(t->dump), "; %s\n", when);
-	ir_print(&t->ir, t->dump + n, sizeof(t->dump) - (size_t)n);
-	dump_lines(t);
-}
-
-static void dump_block(struct translator *t, const uint8_t *bytes, unsigned avail)
-{
-	TRACE(t->cpu->trace, TRACE_BLOCK, "cpu %u: block %#llx gpa %#llx mode %x: %u instructions",
-	      t->cpu->index, (unsigned long long)t->lin, (unsigned long long)t->gpa, t->mode,
-	      t->ir.guest_count);
-	if (!t->cfg.dump || !t->cfg.dump_line)
-		return;
-	snprintf(t->dump, sizeof(t->dump), "block %012llx gpa %09llx mode %x: %u instructions\n",
-		 (unsigned long long)t->lin, (unsigned long long)t->gpa, t->mode, t->ir.guest_count);
-	dump_lines(t);
-	if (t->cfg.dump & ENGINE_DUMP_GUEST)
-		dump_guest(t, bytes, avail, t->lin);
-}
-
 static enum x86_decode_result lift(struct translator *t, const uint8_t *bytes, unsigned avail,
 				   unsigned max)
 {
@@ -120,10 +68,13 @@ static enum x86_decode_result lift(struct translator *t, const uint8_t *bytes, u
 		if (r == X86_DECODE_MORE)
 			return r;
 		if (!t->ir.overflow) {
-			dump_block(t, bytes, avail);
-			dump_ir(t, "as lifted");
+			dump_begin(
+				&t->dump, t->cpu,
+				&(struct dump_code){"block", t->lin, t->gpa, t->mode, bytes, avail},
+				&t->ir);
+			dump_ir(&t->dump, ENGINE_DUMP_IR, &t->ir);
 			ir_optimize(&t->ir, t->cfg.disabled_passes);
-			dump_ir(t, "as optimized");
+			dump_ir(&t->dump, ENGINE_DUMP_OPT, &t->ir);
 			if (lower_block(t->lower, &t->ir, t->mode, &t->low))
 				return r;
 		}
