@@ -348,9 +348,19 @@ static bool wr(uint64_t lin, const void *buf, unsigned n)
 	return x86_mem_write(&cpu, lin, buf, n, X86_MMU_KERNEL, 0);
 }
 
-static struct x86_tlb_entry *entry(uint64_t lin)
+static uint64_t tag_read(uint64_t lin)
 {
-	return &cpu.tlb[X86_MMU_KERNEL][(lin >> 12) & (X86_TLB_SIZE - 1)];
+	return cpu.tlb[X86_MMU_KERNEL].tag_read[x86_tlb_index(lin)];
+}
+
+static uint64_t tag_write(uint64_t lin)
+{
+	return cpu.tlb[X86_MMU_KERNEL].tag_write[x86_tlb_index(lin)];
+}
+
+static uint64_t addend(uint64_t lin)
+{
+	return cpu.tlb[X86_MMU_KERNEL].addend[x86_tlb_index(lin)];
 }
 
 static void tlb_fill_rules(void **state)
@@ -360,11 +370,11 @@ static void tlb_fill_rules(void **state)
 	(void)state;
 	enter(LONG_4K);
 	assert_true(rd(LIN, &v, 8));
-	assert_int_equal(entry(LIN)->tag_read, LIN);
-	assert_int_equal(entry(LIN)->tag_write, X86_TLB_INVALID); /* not dirty yet */
+	assert_int_equal(tag_read(LIN), LIN);
+	assert_int_equal(tag_write(LIN), X86_TLB_INVALID); /* not dirty yet */
 	assert_true(wr(LIN, &v, 8));
-	assert_int_equal(entry(LIN)->tag_write, LIN);
-	assert_ptr_equal((uint8_t *)(uintptr_t)(LIN + entry(LIN)->addend), ram + PAGE);
+	assert_int_equal(tag_write(LIN), LIN);
+	assert_ptr_equal((uint8_t *)(uintptr_t)(LIN + addend(LIN)), ram + PAGE);
 	assert_true(get_leaf(LONG_4K) & D);
 	uint64_t fills = cpu.counter[COUNTER_TLB_FILLS];
 	assert_true(wr(LIN + 8, &v, 8));
@@ -372,14 +382,14 @@ static void tlb_fill_rules(void **state)
 	/* Marked as code: no fast writes; and back. */
 	space_page_flags_set(&s, PAGE, PAGE_CODE);
 	x86_tlb_protect_gpa(&cpu, PAGE);
-	assert_int_equal(entry(LIN)->tag_write, LIN | X86_TLB_SLOW);
-	assert_int_equal(entry(LIN)->tag_read, LIN);
+	assert_int_equal(tag_write(LIN), LIN | X86_TLB_SLOW);
+	assert_int_equal(tag_read(LIN), LIN);
 	x86_tlb_flush_all(&cpu);
 	assert_true(wr(LIN, &v, 8));
-	assert_int_equal(entry(LIN)->tag_write, LIN | X86_TLB_SLOW);
+	assert_int_equal(tag_write(LIN), LIN | X86_TLB_SLOW);
 	space_page_flags_clear(&s, PAGE, PAGE_CODE);
 	assert_true(wr(LIN, &v, 8));
-	assert_int_equal(entry(LIN)->tag_write, LIN);
+	assert_int_equal(tag_write(LIN), LIN);
 }
 
 static void tlb_flushes(void **state)
@@ -396,11 +406,11 @@ static void tlb_flushes(void **state)
 	assert_int_equal(gpa, PAGE);
 	assert_ptr_equal(hva, ram + PAGE);
 	x86_tlb_flush_nonglobal(&cpu);
-	assert_int_equal(entry(LIN)->tag_read, X86_TLB_INVALID);
-	assert_int_equal(entry(LIN + 0x1000)->tag_read, LIN + 0x1000);
+	assert_int_equal(tag_read(LIN), X86_TLB_INVALID);
+	assert_int_equal(tag_read(LIN + 0x1000), LIN + 0x1000);
 	/* What is kept must still go with the next full flush. */
 	x86_tlb_flush_all(&cpu);
-	assert_int_equal(entry(LIN + 0x1000)->tag_read, X86_TLB_INVALID);
+	assert_int_equal(tag_read(LIN + 0x1000), X86_TLB_INVALID);
 	/* A changed entry is seen after INVLPG, for data and fetch. */
 	assert_true(rd(LIN, &b, 1) && x86_mmu_fetch_page(&cpu, LIN, &gpa, &hva));
 	ram[PAGE + 0x2000] = 0x99;
@@ -502,8 +512,7 @@ static void alignment_check(void **state)
 	assert_true(x86_mem_read(&cpu, LIN + 8, &v, 8, X86_MMU_USER, 0));
 	assert_false(x86_mem_read(&cpu, LIN + 4, &v, 8, X86_MMU_USER, 0));
 	/* Nothing was filled that the fast path could match. */
-	assert_int_equal(cpu.tlb[X86_MMU_USER][(LIN >> 12) & (X86_TLB_SIZE - 1)].tag_read,
-			 LIN | X86_TLB_SLOW);
+	assert_int_equal(cpu.tlb[X86_MMU_USER].tag_read[x86_tlb_index(LIN)], LIN | X86_TLB_SLOW);
 }
 
 static void data_breakpoints(void **state)
@@ -577,7 +586,7 @@ static void devices_and_apic(void **state)
 	assert_true(rd(0xf0000000, v, 16));
 	assert_true(v[1] == 0x8877665544332211ull);
 	assert_int_equal(io_count, 2);
-	assert_int_equal(entry(0xf0000000)->tag_read, 0xf0000000 | X86_TLB_SLOW);
+	assert_int_equal(tag_read(0xf0000000), 0xf0000000 | X86_TLB_SLOW);
 	v[0] = 0x1234;
 	assert_true(wr(0xf0000000, v, 4));
 	assert_int_equal(last_value, 0x1234);
@@ -686,8 +695,8 @@ static void rom_and_system(void **state)
 	assert_int_equal(space_map_ram(&s, 0xffff0000, 0x1000, rom, true), 0);
 	assert_true(wr(0xffff0000, &b, 1));
 	assert_int_equal(rom[0], 0);
-	assert_int_equal(entry(0xffff0000)->tag_read, 0xffff0000);
-	assert_true(entry(0xffff0000)->tag_write & X86_TLB_SLOW);
+	assert_int_equal(tag_read(0xffff0000), 0xffff0000);
+	assert_true(tag_write(0xffff0000) & X86_TLB_SLOW);
 	/* System structures: supervisor rights at CPL 3, SMAP always. */
 	enter(LONG_4K);
 	set_leaf(LONG_4K, P | W);

@@ -7,7 +7,7 @@
 
 #include "engine/interpret/iop.h"
 
-#define MMU(op) ((op)->c & 3u)
+#define MMU(op)	  ((op)->c & 3u)
 #define FLAGS(op) ((unsigned)(op)->c >> 2 & 0x1f)
 #define SCALE(op) ((op)->c >> 7)
 
@@ -22,10 +22,9 @@ static inline uint64_t address_indexed(struct x86_cpu *cpu, const struct iop *op
 	       (uint64_t)(int64_t)op->imm;
 }
 
-static inline const struct x86_tlb_entry *tlb_entry(struct x86_cpu *cpu, const struct iop *op,
-						    uint64_t lin)
+static inline const struct x86_tlb *tlb_of(struct x86_cpu *cpu, const struct iop *op)
 {
-	return &cpu->tlb[MMU(op)][lin >> PAGE_BITS & (X86_TLB_SIZE - 1)];
+	return &cpu->tlb[MMU(op)];
 }
 
 static inline bool tlb_hit(uint64_t tag, uint64_t lin, unsigned bytes)
@@ -33,9 +32,19 @@ static inline bool tlb_hit(uint64_t tag, uint64_t lin, unsigned bytes)
 	return LIKELY(((lin + bytes - 1) & ~PAGE_OFFSET_MASK) == tag);
 }
 
-static inline void *tlb_host(const struct x86_tlb_entry *e, uint64_t lin)
+static inline bool tlb_reads(const struct x86_tlb *t, uint64_t lin, unsigned bytes)
 {
-	return (void *)(uintptr_t)(lin + e->addend);
+	return tlb_hit(t->tag_read[x86_tlb_index(lin)], lin, bytes);
+}
+
+static inline bool tlb_writes(const struct x86_tlb *t, uint64_t lin, unsigned bytes)
+{
+	return tlb_hit(t->tag_write[x86_tlb_index(lin)], lin, bytes);
+}
+
+static inline void *tlb_host(const struct x86_tlb *t, uint64_t lin)
+{
+	return (void *)(uintptr_t)(lin + t->addend[x86_tlb_index(lin)]);
 }
 
 /* The slow ways out of line; they go on with the next operation or abandon the block. */
@@ -61,8 +70,9 @@ load_slow(struct x86_cpu *cpu, const struct iop *op, uint64_t lin, unsigned byte
 	NEXT;
 }
 
-static __attribute__((noinline)) const struct iop *
-store_slow(struct x86_cpu *cpu, const struct iop *op, uint64_t lin, const void *value, unsigned bytes)
+static __attribute__((noinline)) const struct iop *store_slow(struct x86_cpu *cpu,
+							      const struct iop *op, uint64_t lin,
+							      const void *value, unsigned bytes)
 {
 	if (!x86_mem_write(cpu, lin, value, bytes, (enum x86_mmu_index)MMU(op), FLAGS(op)))
 		return iop_abort(cpu, op);
@@ -76,7 +86,7 @@ static inline int64_t imm_value(const struct iop *op)
 }
 
 static __attribute__((noinline)) bool store_slow_value(struct x86_cpu *cpu, const struct iop *op,
-							uint64_t lin, unsigned bytes)
+						       uint64_t lin, unsigned bytes)
 {
 	int64_t value = imm_value(op);
 
@@ -100,30 +110,30 @@ typedef volatile uint8_t mem8;
 	static IOP_FN(name)                                                                        \
 	{                                                                                          \
 		uint64_t lin = address(cpu, op);                                                   \
-		const struct x86_tlb_entry *e = tlb_entry(cpu, op, lin);                           \
-		if (!tlb_hit(e->tag_read, lin, sizeof(type)))                                      \
+		const struct x86_tlb *t = tlb_of(cpu, op);                                         \
+		if (!tlb_reads(t, lin, sizeof(type)))                                              \
 			return load_slow(cpu, op, lin, sizeof(type), is_wide);                     \
-		*(wide *)SLOT(op->d) = *(const type *)tlb_host(e, lin);                            \
+		*(wide *)SLOT(op->d) = *(const type *)tlb_host(t, lin);                            \
 		NEXT;                                                                              \
 	}
 #define STORE(name, address, type)                                                                 \
 	static IOP_FN(name)                                                                        \
 	{                                                                                          \
 		uint64_t lin = address(cpu, op);                                                   \
-		const struct x86_tlb_entry *e = tlb_entry(cpu, op, lin);                           \
-		if (!tlb_hit(e->tag_write, lin, sizeof(type)))                                     \
+		const struct x86_tlb *t = tlb_of(cpu, op);                                         \
+		if (!tlb_writes(t, lin, sizeof(type)))                                             \
 			return store_slow(cpu, op, lin, SLOT(op->d), sizeof(type));                \
-		*(type *)tlb_host(e, lin) = *(const type *)SLOT(op->d);                            \
+		*(type *)tlb_host(t, lin) = *(const type *)SLOT(op->d);                            \
 		NEXT;                                                                              \
 	}
 #define STORE_IMM(name, type)                                                                      \
 	static IOP_FN(name)                                                                        \
 	{                                                                                          \
 		uint64_t lin = address_plain(cpu, op);                                             \
-		const struct x86_tlb_entry *e = tlb_entry(cpu, op, lin);                           \
-		if (!tlb_hit(e->tag_write, lin, sizeof(type)))                                     \
+		const struct x86_tlb *t = tlb_of(cpu, op);                                         \
+		if (!tlb_writes(t, lin, sizeof(type)))                                             \
 			return store_slow_imm(cpu, op, lin, sizeof(type));                         \
-		*(type *)tlb_host(e, lin) = (type)imm_value(op);                                   \
+		*(type *)tlb_host(t, lin) = (type)imm_value(op);                                   \
 		NEXT;                                                                              \
 	}
 /* Vector accesses: two or four 64-bit halves; alignment faults are the slow path's. */
@@ -131,20 +141,20 @@ typedef volatile uint8_t mem8;
 	static IOP_FN(name)                                                                        \
 	{                                                                                          \
 		uint64_t lin = address(cpu, op);                                                   \
-		const struct x86_tlb_entry *e = tlb_entry(cpu, op, lin);                           \
-		if (!tlb_hit(e->tag_read, lin, bytes) || (FLAGS(op) && (lin & ((bytes)-1))))       \
+		const struct x86_tlb *t = tlb_of(cpu, op);                                         \
+		if (!tlb_reads(t, lin, bytes) || (FLAGS(op) && (lin & ((bytes)-1))))               \
 			return load_slow(cpu, op, lin, bytes, false);                              \
-		__builtin_memcpy(SLOT(op->d), tlb_host(e, lin), bytes);                            \
+		__builtin_memcpy(SLOT(op->d), tlb_host(t, lin), bytes);                            \
 		NEXT;                                                                              \
 	}
 #define STORE_VEC(name, address, bytes)                                                            \
 	static IOP_FN(name)                                                                        \
 	{                                                                                          \
 		uint64_t lin = address(cpu, op);                                                   \
-		const struct x86_tlb_entry *e = tlb_entry(cpu, op, lin);                           \
-		if (!tlb_hit(e->tag_write, lin, bytes) || (FLAGS(op) && (lin & ((bytes)-1))))      \
+		const struct x86_tlb *t = tlb_of(cpu, op);                                         \
+		if (!tlb_writes(t, lin, bytes) || (FLAGS(op) && (lin & ((bytes)-1))))              \
 			return store_slow(cpu, op, lin, SLOT(op->d), bytes);                       \
-		__builtin_memcpy(tlb_host(e, lin), SLOT(op->d), bytes);                            \
+		__builtin_memcpy(tlb_host(t, lin), SLOT(op->d), bytes);                            \
 		NEXT;                                                                              \
 	}
 
@@ -271,7 +281,8 @@ static uint64_t combine(const struct atomic *a, uint64_t old)
 		return seen;                                                                       \
 	} while (0)
 
-__attribute__((no_sanitize("alignment"))) static uint64_t atomic_host(const struct atomic *a, void *p)
+__attribute__((no_sanitize("alignment"))) static uint64_t atomic_host(const struct atomic *a,
+								      void *p)
 {
 	switch (a->bytes) {
 	case 1:

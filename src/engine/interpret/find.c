@@ -205,9 +205,7 @@ static void link_try(struct engine_cpu *e, struct ilink *link, struct iblock *to
 
 static bool fetched_globally(const struct x86_cpu *cpu)
 {
-	const struct x86_itlb_entry *i = &cpu->itlb[cpu->rip >> PAGE_BITS & (X86_ITLB_SIZE - 1)];
-
-	return cpu->rip >> 63 && (i->gpa & X86_TLB_GLOBAL);
+	return cpu->rip >> 63 && (cpu->itlb.gpa[x86_itlb_index(cpu->rip)] & X86_TLB_GLOBAL);
 }
 
 static void jump_remember(struct engine_cpu *e, struct iblock *b)

@@ -84,9 +84,7 @@ static void reset_msrs(struct x86_cpu *cpu)
 
 void x86_cpu_reset(struct x86_cpu *cpu)
 {
-	/* The TLB may be fresh memory: have the flush below touch all of it. */
-	memset(cpu->tlb_used, 0xff, sizeof(cpu->tlb_used));
-	cpu->itlb_used = ~0ull;
+	x86_tlb_init(cpu); /* it may be fresh memory */
 	reset_float(cpu);
 	reset_msrs(cpu);
 	cpu->sipi_vector = 0;

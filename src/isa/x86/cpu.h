@@ -104,22 +104,23 @@ union x86_vec { /* one YMM register; the XMM register is its low half */
 /* What a block's meaning depends on beside its bytes; part of the block key. See mode.h. */
 typedef uint32_t x86_mode_t;
 
-enum { X86_TLB_BITS = 9, X86_TLB_SIZE = 1 << X86_TLB_BITS, X86_ITLB_SIZE = 256 };
+enum { X86_TLB_BITS = 11, X86_TLB_SIZE = 1 << X86_TLB_BITS, X86_ITLB_SIZE = 256 };
 /* MMU index: who is asking. SMAP: supervisor with user pages forbidden. */
 enum x86_mmu_index { X86_MMU_USER, X86_MMU_KERNEL, X86_MMU_KERNEL_SMAP, X86_MMU_COUNT };
 
 /*
- * One TLB entry. Fast path for an access of n bytes at linear address a:
- *   e = &tlb[mmu][(a >> 12) & (X86_TLB_SIZE - 1)];
- *   if (((a + n - 1) & ~0xfffull) == e->tag_read) host = (uint8_t *)(a + e->addend);
+ * The TLB of one MMU index, an array for each part of an entry, so that generated code reaches every
+ * part by one scaled index. Fast path for an access of n bytes at linear address a:
+ *   t = &tlb[mmu]; i = x86_tlb_index(a);
+ *   if (((a + n - 1) & ~0xfffull) == t->tag_read[i]) host = (uint8_t *)(a + t->addend[i]);
  * (an access that crosses the page never matches). Entries that need the slow path (device
  * memory, pages with cached code for writes) have X86_TLB_SLOW in the tag, so they never match.
  */
-struct x86_tlb_entry {
-	uint64_t tag_read;
-	uint64_t tag_write;
-	uint64_t addend;
-	uint64_t gpa_global; /* page gpa | X86_TLB_GLOBAL */
+struct x86_tlb {
+	uint64_t tag_read[X86_TLB_SIZE];
+	uint64_t tag_write[X86_TLB_SIZE];
+	uint64_t addend[X86_TLB_SIZE];
+	uint64_t gpa_global[X86_TLB_SIZE]; /* page gpa | X86_TLB_GLOBAL and the like */
 };
 #define X86_TLB_INVALID 0xfffull
 /* In a tag's low bits: the translation and the right are good, but the fast path must not match
@@ -130,14 +131,30 @@ struct x86_tlb_entry {
 #define X86_TLB_IO 2ull	   /* not RAM: addend has no meaning */
 #define X86_TLB_ROM 4ull   /* writes are swallowed */
 #define X86_TLB_LARGE 8ull /* part of a page larger than 4 KiB */
-/* Groups of entries filled since the last flush, one bit each, so that a flush costs what was used. */
-enum { X86_TLB_GROUP = X86_TLB_SIZE / 64, X86_ITLB_GROUP = X86_ITLB_SIZE / 64 };
 
-struct x86_itlb_entry {
-	uint64_t tag;	/* linear page, or X86_TLB_INVALID; low bits: mmu index is user (bit 0) */
-	uint64_t gpa;	/* page | X86_TLB_GLOBAL */
-	const uint8_t *hva; /* NULL: code is fetched from a device region */
+struct x86_itlb {
+	uint64_t tag[X86_ITLB_SIZE];	   /* linear page | who (bit 0: user), or X86_TLB_INVALID */
+	uint64_t gpa[X86_ITLB_SIZE];	   /* page | X86_TLB_GLOBAL and the like */
+	const uint8_t *hva[X86_ITLB_SIZE]; /* NULL: code is fetched from a device region */
 };
+
+/* Which entries hold something, one bit each, so that a flush costs what was filled; global ones
+ * apart, so that a context switch does not look at them. `any` has a bit for each word that may be
+ * nonzero. */
+struct x86_tlb_used {
+	uint64_t any[2]; /* [0]: of the others, [1]: of global ones */
+	uint64_t word[2][X86_TLB_SIZE / 64];
+};
+
+static inline unsigned x86_tlb_index(uint64_t lin)
+{
+	return (unsigned)(lin >> PAGE_BITS) & (X86_TLB_SIZE - 1);
+}
+
+static inline unsigned x86_itlb_index(uint64_t lin)
+{
+	return (unsigned)(lin >> PAGE_BITS) & (X86_ITLB_SIZE - 1);
+}
 
 /* An exception on its way. vector < 0: none. */
 struct x86_fault {
@@ -271,10 +288,11 @@ struct x86_cpu {
 	 * half only if `global`. */
 	void (*flush_jumps)(void *engine, bool global);
 	uint64_t counter[COUNTER_COUNT];
-	uint64_t tlb_used[X86_MMU_COUNT], itlb_used; /* bit per group of entries */
+	struct x86_tlb_used tlb_used[X86_MMU_COUNT];
+	struct x86_tlb_used itlb_used;
 	uint64_t tlb_large_lo, tlb_large_hi; /* linear range of large pages in either TLB; lo > hi: none */
-	struct x86_itlb_entry itlb[X86_ITLB_SIZE];
-	struct x86_tlb_entry tlb[X86_MMU_COUNT][X86_TLB_SIZE];
+	struct x86_itlb itlb;
+	struct x86_tlb tlb[X86_MMU_COUNT];
 };
 
 extern const struct field x86_cpu_fields[]; /* regs.c: all of the architectural state */

@@ -67,12 +67,12 @@ static bool is_apic_page(const struct x86_cpu *cpu, uint64_t gpa)
 	return (gpa & ~PAGE_OFFSET_MASK) == cpu->apic_page && cpu->platform;
 }
 
-static bool tlb_fill(struct x86_cpu *cpu, struct x86_tlb_entry *e, uint64_t page, bool write,
-		     enum x86_mmu_index mmu)
+static bool tlb_fill(struct x86_cpu *cpu, uint64_t page, bool write, enum x86_mmu_index mmu)
 {
 	struct x86_walk w;
+	struct x86_tlb *t = &cpu->tlb[mmu];
+	unsigned i = x86_tlb_index(page);
 	bool rom = false, slow = checked_mode(cpu, mmu);
-	uint64_t *used = &cpu->tlb_used[mmu];
 
 	if (!x86_mmu_walk(cpu, page, write ? X86_WRITE : X86_READ, mmu, &w))
 		return false;
@@ -84,48 +84,43 @@ static bool tlb_fill(struct x86_cpu *cpu, struct x86_tlb_entry *e, uint64_t page
 			       ? NULL
 			       : space_ram_page(cpu->space, w.gpa, &rom);
 
-	e->gpa_global = (w.gpa & ~PAGE_OFFSET_MASK) | (w.global ? X86_TLB_GLOBAL : 0);
+	t->gpa_global[i] = (w.gpa & ~PAGE_OFFSET_MASK) | (w.global ? X86_TLB_GLOBAL : 0);
 	if (w.page_bytes > PAGE_BYTES) {
-		e->gpa_global |= X86_TLB_LARGE;
+		t->gpa_global[i] |= X86_TLB_LARGE;
 		note_large(cpu, page, w.page_bytes);
 	}
 	if (hva) {
-		e->addend = (uint64_t)(uintptr_t)hva - page;
-		e->gpa_global |= rom ? X86_TLB_ROM : 0;
-		e->tag_read = page | (slow ? X86_TLB_SLOW : 0);
-		e->tag_write = write_tag(cpu, page, &w, write, rom, slow);
+		t->addend[i] = (uint64_t)(uintptr_t)hva - page;
+		t->gpa_global[i] |= rom ? X86_TLB_ROM : 0;
+		t->tag_read[i] = page | (slow ? X86_TLB_SLOW : 0);
+		t->tag_write[i] = write_tag(cpu, page, &w, write, rom, slow);
 	} else {
-		e->addend = 0;
-		e->gpa_global |= X86_TLB_IO;
-		e->tag_read = page | X86_TLB_SLOW;
-		e->tag_write = w.writable && w.dirty ? page | X86_TLB_SLOW : X86_TLB_INVALID;
+		t->addend[i] = 0;
+		t->gpa_global[i] |= X86_TLB_IO;
+		t->tag_read[i] = page | X86_TLB_SLOW;
+		t->tag_write[i] = w.writable && w.dirty ? page | X86_TLB_SLOW : X86_TLB_INVALID;
 	}
-	*used |= 1ull << ((page >> PAGE_BITS) & (X86_TLB_SIZE - 1)) / X86_TLB_GROUP;
+	x86_tlb_use(&cpu->tlb_used[mmu], i, w.global);
 	return true;
 }
 
-static struct x86_tlb_entry *tlb_entry(struct x86_cpu *cpu, uint64_t lin, enum x86_mmu_index mmu)
+/* Have the entry of lin's page hold the wanted right; false: fault recorded. */
+static bool tlb_get(struct x86_cpu *cpu, uint64_t lin, bool write, enum x86_mmu_index mmu)
 {
-	return &cpu->tlb[mmu][(lin >> PAGE_BITS) & (X86_TLB_SIZE - 1)];
-}
-
-/* The entry with the wanted right for lin's page, filled if need be; NULL: fault recorded. */
-static struct x86_tlb_entry *tlb_get(struct x86_cpu *cpu, uint64_t lin, bool write,
-				     enum x86_mmu_index mmu)
-{
-	struct x86_tlb_entry *e = tlb_entry(cpu, lin, mmu);
+	const struct x86_tlb *t = &cpu->tlb[mmu];
+	unsigned i = x86_tlb_index(lin);
 	uint64_t page = lin & ~PAGE_OFFSET_MASK;
-	uint64_t tag = write ? e->tag_write : e->tag_read;
+	uint64_t tag = write ? t->tag_write[i] : t->tag_read[i];
 
 	if ((tag & ~X86_TLB_SLOW) == page) {
 		/* A page that holds code no longer, or a mode that no longer checks: refill it as
 		 * plain RAM. */
-		if (!(tag & X86_TLB_SLOW) || (e->gpa_global & (X86_TLB_IO | X86_TLB_ROM)) ||
+		if (!(tag & X86_TLB_SLOW) || (t->gpa_global[i] & (X86_TLB_IO | X86_TLB_ROM)) ||
 		    checked_mode(cpu, mmu) ||
-		    (write && (space_page_flags(cpu->space, e->gpa_global) & PAGE_CODE)))
-			return e;
+		    (write && (space_page_flags(cpu->space, t->gpa_global[i]) & PAGE_CODE)))
+			return true;
 	}
-	return tlb_fill(cpu, e, page, write, mmu) ? e : NULL;
+	return tlb_fill(cpu, page, write, mmu);
 }
 
 /* ---- resolving */
@@ -139,8 +134,8 @@ static bool address_fault(struct x86_cpu *cpu, unsigned flags)
 static unsigned natural_alignment(unsigned bytes)
 {
 	/* 14, 28, 94 and 108: the x87 environment and state */
-	static const uint8_t align[109] = {[2] = 2,	[4] = 4,  [6] = 4,  [8] = 8, [10] = 8,
-					   [14] = 2,	[16] = 16, [28] = 4, [94] = 2, [108] = 4};
+	static const uint8_t align[109] = {[2] = 2,  [4] = 4,	[6] = 4,  [8] = 8,  [10] = 8,
+					   [14] = 2, [16] = 16, [28] = 4, [94] = 2, [108] = 4};
 
 	return bytes < ARRAY_LEN(align) && align[bytes] ? align[bytes] : 1;
 }
@@ -167,16 +162,18 @@ static bool address_check(struct x86_cpu *cpu, uint64_t *lin, unsigned bytes,
 static bool piece_resolve(struct x86_cpu *cpu, uint64_t lin, unsigned bytes, bool write,
 			  enum x86_mmu_index mmu, struct piece *p)
 {
-	const struct x86_tlb_entry *e = tlb_get(cpu, lin, write, mmu);
+	const struct x86_tlb *t = &cpu->tlb[mmu];
+	unsigned i = x86_tlb_index(lin);
 
-	if (!e) {
+	if (!tlb_get(cpu, lin, write, mmu)) {
 		cpu->fault.cr2 = lin;
 		return false;
 	}
-	p->gpa = (e->gpa_global & ~PAGE_OFFSET_MASK) | (lin & PAGE_OFFSET_MASK);
-	p->hva = e->gpa_global & X86_TLB_IO ? NULL : (uint8_t *)(uintptr_t)(lin + e->addend);
+	uint64_t gpa = t->gpa_global[i];
+	p->gpa = (gpa & ~PAGE_OFFSET_MASK) | (lin & PAGE_OFFSET_MASK);
+	p->hva = gpa & X86_TLB_IO ? NULL : (uint8_t *)(uintptr_t)(lin + t->addend[i]);
 	p->bytes = bytes;
-	p->rom = e->gpa_global & X86_TLB_ROM;
+	p->rom = gpa & X86_TLB_ROM;
 	return true;
 }
 
@@ -403,7 +400,8 @@ void *x86_mem_atomic_ptr(struct x86_cpu *cpu, uint64_t lin, unsigned bytes, enum
 uint8_t *x86_mem_direct(struct x86_cpu *cpu, uint64_t lin, enum x86_access a,
 			enum x86_mmu_index mmu, uint64_t *run)
 {
-	struct x86_tlb_entry *e;
+	const struct x86_tlb *t = &cpu->tlb[mmu];
+	unsigned i;
 	struct x86_fault fault = cpu->fault;
 	uint32_t exit_code = cpu->exit_code;
 	bool write = a == X86_WRITE;
@@ -414,16 +412,16 @@ uint8_t *x86_mem_direct(struct x86_cpu *cpu, uint64_t lin, enum x86_access a,
 		lin &= 0xffffffff;
 	else if (!x86_canonical(lin))
 		return NULL;
-	e = tlb_get(cpu, lin, write, mmu);
-	if (!e) {
+	i = x86_tlb_index(lin);
+	if (!tlb_get(cpu, lin, write, mmu)) {
 		cpu->fault = fault;
 		cpu->exit_code = exit_code;
 		return NULL;
 	}
-	if ((write ? e->tag_write : e->tag_read) != (lin & ~PAGE_OFFSET_MASK))
+	if ((write ? t->tag_write[i] : t->tag_read[i]) != (lin & ~PAGE_OFFSET_MASK))
 		return NULL;
 	*run = PAGE_BYTES - (lin & PAGE_OFFSET_MASK);
-	return (uint8_t *)(uintptr_t)(lin + e->addend);
+	return (uint8_t *)(uintptr_t)(lin + t->addend[i]);
 }
 
 /* Implicit supervisor accesses obey SMAP whatever RFLAGS.AC says (SDM vol. 3, 4.6.1). */
@@ -451,24 +449,24 @@ bool x86_mmu_fetch_page(struct x86_cpu *cpu, uint64_t lin, uint64_t *gpa_page, c
 		lin &= 0xffffffff;
 	else if (!x86_canonical(lin))
 		return x86_fault_raise_error(cpu, X86_FAULT_GP, 0);
-	unsigned at = (lin >> PAGE_BITS) & (X86_ITLB_SIZE - 1);
-	struct x86_itlb_entry *e = &cpu->itlb[at];
+	struct x86_itlb *t = &cpu->itlb;
+	unsigned i = x86_itlb_index(lin);
 	uint64_t tag = (lin & ~PAGE_OFFSET_MASK) | user;
 
-	if (e->tag != tag) {
+	if (t->tag[i] != tag) {
 		if (!x86_mmu_walk(cpu, lin, X86_EXEC, user ? X86_MMU_USER : X86_MMU_KERNEL, &w))
 			return false;
 		cpu->counter[COUNTER_TLB_FILLS]++;
-		e->tag = tag;
-		e->gpa = (w.gpa & ~PAGE_OFFSET_MASK) | (w.global ? X86_TLB_GLOBAL : 0);
+		t->tag[i] = tag;
+		t->gpa[i] = (w.gpa & ~PAGE_OFFSET_MASK) | (w.global ? X86_TLB_GLOBAL : 0);
 		if (w.page_bytes > PAGE_BYTES) {
-			e->gpa |= X86_TLB_LARGE;
+			t->gpa[i] |= X86_TLB_LARGE;
 			note_large(cpu, lin, w.page_bytes);
 		}
-		e->hva = space_ram_page(cpu->space, w.gpa, &rom);
-		cpu->itlb_used |= 1ull << at / X86_ITLB_GROUP;
+		t->hva[i] = space_ram_page(cpu->space, w.gpa, &rom);
+		x86_tlb_use(&cpu->itlb_used, i, w.global);
 	}
-	*gpa_page = e->gpa & ~PAGE_OFFSET_MASK;
-	*hva = e->hva;
+	*gpa_page = t->gpa[i] & ~PAGE_OFFSET_MASK;
+	*hva = t->hva[i];
 	return true;
 }

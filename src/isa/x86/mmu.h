@@ -16,7 +16,7 @@ enum {
 	X86_MEM_RMW = 1 << 1,	  /* a read that will be written back: check as a write */
 	X86_MEM_ALIGN16 = 1 << 2, /* #GP(0) unless 16-byte aligned (SSE operands) */
 	X86_MEM_ALIGN32 = 1 << 3,
-	X86_MEM_NOAC = 1 << 4,	  /* exempt from alignment checking */
+	X86_MEM_NOAC = 1 << 4, /* exempt from alignment checking */
 };
 
 /* Translate without a TLB: *gpa, and the page's rights. For fetch, debuggers and explain. */
@@ -35,8 +35,8 @@ bool x86_mmu_probe(struct x86_cpu *cpu, uint64_t lin, uint64_t *gpa);
  * present entry has reserved bits set (SDM vol. 3, 4.4.1). */
 bool x86_pdpte_load(struct x86_cpu *cpu, uint64_t cr3);
 
-/* Physical page for an instruction fetch at lin with the CPU's current privilege; *hva is the page's
- * host address or NULL when it is not RAM. */
+/* Physical page for an instruction fetch at lin with the CPU's current privilege; *hva is the
+ * page's host address or NULL when it is not RAM. */
 bool x86_mmu_fetch_page(struct x86_cpu *cpu, uint64_t lin, uint64_t *gpa_page, const uint8_t **hva);
 
 /* The slow path behind an engine's inline TLB probe: any size 1..32, any alignment, devices, code
@@ -53,8 +53,8 @@ bool x86_mem_check_write(struct x86_cpu *cpu, uint64_t lin, unsigned bytes, enum
  * cached code), or NULL with *slow: true = take the slow way under engine exclusion (set exit_code
  * X86_EXIT_EXCLUSIVE; when cpu->exclusive is already set: x86_mem_read with X86_MEM_RMW, then
  * x86_mem_write); false = fault or restart, exit_code is set. */
-void *x86_mem_atomic_ptr(struct x86_cpu *cpu, uint64_t lin, unsigned bytes,
-			 enum x86_mmu_index mmu, unsigned flags, bool *slow);
+void *x86_mem_atomic_ptr(struct x86_cpu *cpu, uint64_t lin, unsigned bytes, enum x86_mmu_index mmu,
+			 unsigned flags, bool *slow);
 
 /* Host pointer to [lin, lin+*run) where *run bytes up to the page end are plain RAM with the right
  * access (and, for writes, hold no cached code); NULL if not plain (no fault recorded). For string
@@ -66,8 +66,13 @@ uint8_t *x86_mem_direct(struct x86_cpu *cpu, uint64_t lin, enum x86_access a,
 bool x86_sys_read(struct x86_cpu *cpu, uint64_t lin, void *buf, unsigned bytes);
 bool x86_sys_write(struct x86_cpu *cpu, uint64_t lin, const void *buf, unsigned bytes);
 
+/* An empty TLB in fresh memory. */
+void x86_tlb_init(struct x86_cpu *cpu);
+/* Note that entry i was filled; for what fills the TLB. */
+void x86_tlb_use(struct x86_tlb_used *used, unsigned i, bool global);
+
 /* TLB maintenance. flush_page drops both data and instruction entries for lin. */
-void x86_tlb_flush_all(struct x86_cpu *cpu);	    /* global entries too */
+void x86_tlb_flush_all(struct x86_cpu *cpu); /* global entries too */
 void x86_tlb_flush_nonglobal(struct x86_cpu *cpu);
 void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t lin);
 /* Drop write rights for a physical page in this CPU's TLB (it now holds cached code). */
