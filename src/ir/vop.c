@@ -354,5 +354,8 @@ const struct vop_info vop_table[] = {
 	[VOP_SHA256MSG2] =         {"sha256msg2",      V,   {V, V},     false, false, vop_sha256msg2},
 	[VOP_SHA1RNDS4] =          {"sha1rnds4",       V,   {V, V},     true,  false, vop_sha1rnds4},
 	[VOP_SHA256RNDS2] =        {"sha256rnds2",     V,   {V, V, V},  false, false, vop_sha256rnds2},
+	/* BMI2 */
+	[VOP_PDEP] =               {.name = "pdep", .result = I64, .arg = {I64, I64}, .fn = vop_pdep_soft},
+	[VOP_PEXT] =               {.name = "pext", .result = I64, .arg = {I64, I64}, .fn = vop_pext_soft},
 };
 /* clang-format on */

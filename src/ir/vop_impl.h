@@ -78,6 +78,8 @@ vop_fn vop_pcmpestr_lens, vop_pcmpistri, vop_pcmpistrm, vop_pcmpistr_flags, vop_
 vop_fn vop_aesenc, vop_aesenclast, vop_aesdec, vop_aesdeclast, vop_aesimc,
 	vop_aeskeygenassist, vop_pclmulqdq, vop_sha1nexte, vop_sha1msg1, vop_sha1msg2,
 	vop_sha256msg1, vop_sha256msg2, vop_sha1rnds4, vop_sha256rnds2;
+/* BMI2 */
+vop_fn vop_pdep, vop_pext, vop_pdep_soft, vop_pext_soft;
 /* clang-format on */
 
 #endif

@@ -124,6 +124,10 @@ static void invalid(void **state)
 		{32, "0f 04"},
 		{64, "66 c5 f8 77"}, /* prefix before VEX */
 		{64, "48 c5 f8 77"},
+		{64, "c4 e2 74 f2 c2"},	   /* ANDN with VEX.L */
+		{64, "c4 e3 73 f0 c1 11"}, /* RORX with vvvv */
+		{32, "c4 e3 3b f0 c1 11"}, /* the same: its fourth bit counts here */
+		{64, "c4 e2 78 f3 c2"},	   /* no BLS* has /0 */
 	};
 	struct x86_insn i;
 

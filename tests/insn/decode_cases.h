@@ -738,6 +738,27 @@ static const struct decode_case {
 	{64, "0f 18 10", "prefetcht1 byte ptr [rax]"},
 	{64, "0f 18 18", "prefetcht2 byte ptr [rax]"},
 	{64, "0f 0d 08", "prefetchw byte ptr [rax]"},
+	/* BMI, LZCNT */
+	{64, "f3 0f bc c1", "tzcnt eax, ecx"},
+	{64, "66 f3 48 0f bd c1", "lzcnt rax, rcx"},
+	{64, "66 f3 0f bd c1", "lzcnt ax, cx"},
+	{64, "c4 e2 70 f2 c2", "andn eax, ecx, edx"},
+	{64, "c4 62 b0 f2 02", "andn r8, r9, qword ptr [rdx]"},
+	{32, "c4 e2 f0 f2 c2", "andn eax, ecx, edx"},
+	{32, "c4 e2 30 f2 c2", "andn eax, ecx, edx"}, /* the fourth bit of vvvv is ignored */
+	{16, "c4 e2 70 f2 c2", "andn eax, ecx, edx"},
+	{64, "c4 e2 78 f3 ca", "blsr eax, edx"},
+	{64, "c4 e2 f8 f3 d2", "blsmsk rax, rdx"},
+	{64, "c4 e2 78 f3 da", "blsi eax, edx"},
+	{64, "c4 e2 68 f7 c1", "bextr eax, ecx, edx"},
+	{64, "c4 e2 68 f5 c1", "bzhi eax, ecx, edx"},
+	{64, "c4 e2 f3 f6 c2", "mulx rax, rcx, rdx"},
+	{64, "c4 e2 73 f5 c2", "pdep eax, ecx, edx"},
+	{64, "c4 e2 f2 f5 c2", "pext rax, rcx, rdx"},
+	{64, "c4 e3 fb f0 c1 11", "rorx rax, rcx, 0x11"},
+	{64, "c4 e2 6a f7 c1", "sarx eax, ecx, edx"},
+	{64, "c4 e2 69 f7 c1", "shlx eax, ecx, edx"},
+	{64, "c4 e2 eb f7 c1", "shrx rax, rcx, rdx"},
 };
 /* clang-format on */
 

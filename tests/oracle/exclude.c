@@ -62,8 +62,8 @@ static bool is(const struct x86_insn *i, const char *text)
 
 const char *exclude_insn(const struct x86_insn *i)
 {
-	if (i->has_vex)
-		return "AVX is not modelled";
+	if (i->has_vex && (i->row->attr & X86_IS_SSE))
+		return "the machine sets no CR4.OSXSAVE";
 	if (i->rep && (is(i, "bsf") || is(i, "bsr")))
 		return "is TZCNT or LZCNT on the host";
 	if ((i->rep || i->repne) && matches("loop*", i->row->text))

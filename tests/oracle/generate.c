@@ -38,8 +38,7 @@ bool generator_init(struct generator *g, const struct x86_decoder *d,
 	for (unsigned i = 0; i < d->enc_count; i++) {
 		const struct x86_enc *e = &d->enc[i];
 
-		if (exclude_row(e->row) || e->vex != X86_VEX_NONE ||
-		    !x86_has(model, e->row->feature))
+		if (exclude_row(e->row) || !x86_has(model, e->row->feature))
 			continue;
 		if (name && strcmp(e->row->text, name) != 0)
 			continue;
@@ -217,11 +216,79 @@ static uint8_t pick_rex(struct gen *n, const struct x86_enc *enc)
 	return rex;
 }
 
+/* The bits after modrm's operands: an immediate, or the next bytes' worth of chance. */
+static void emit_tail(struct gen *n, struct emit *e)
+{
+	unsigned at = e->len;
+
+	put(e, 8, random_edge(&n->r, random_chance(&n->r, 50) ? 4 : 8));
+	if (at + 8 <= EMIT_MAX - 8)
+		put(e, 8, random_next(&n->r));
+}
+
+/* The VEX prefix for b, the bits that REX would have, in two bytes where that can be. */
+static void put_vex(struct gen *n, const struct x86_enc *enc, unsigned b, struct emit *e)
+{
+	static const uint8_t pp[] = {0, 0, 1, 2, 3};
+	unsigned l = enc->vex == X86_VEX_L_ANY ? pick(n, 2) : enc->vex == X86_VEX_256;
+	unsigned v = enc->uses_vvvv ? pick(n, n->c->code64 ? 16 : 8) : 0;
+	unsigned last = (~v & 15) << 3 | l << 2 | pp[enc->prefix], r = ~b << 5 & 0x80;
+
+	if (random_chance(&n->r, 1)) /* what must be otherwise */
+		last ^= 1u << (2 + pick(n, 5));
+	if (enc->map == X86_MAP_0F && !(b & 0xb) && random_chance(&n->r, 70)) {
+		put(e, 1, 0xc5);
+		put(e, 1, r | last);
+		return;
+	}
+	put(e, 1, 0xc4);
+	put(e, 1, r | (~b << 5 & 0x40) | (~b << 5 & 0x20) | enc->map);
+	put(e, 1, (b & 8) << 4 | last);
+}
+
+/* A row with VEX: first the operands, whose register numbers the prefix has the fourth bits of. */
+static void emit_vex(struct gen *n, const struct x86_enc *enc, struct emit *e)
+{
+	bool memory = wants_memory(n, enc), code64 = n->c->code64;
+	unsigned reg = enc->modrm_kind == X86_MODRM_DIGIT ? enc->modrm : pick(n, 8);
+	unsigned addrsize = code64 ? 8 : n->c->code16 ? 2 : 4;
+	struct emit m = {.len = 0};
+	uint8_t b = 0;
+
+	if (memory && random_chance(&n->r, 10)) {
+		put(e, 1, 0x67);
+		addrsize = code64 || n->c->code16 ? 4 : 2;
+	}
+	if (memory && code64 && random_chance(&n->r, 3))
+		put(e, 1, 0x65);
+	if (memory)
+		emit_memory(n, &m, reg, addrsize, &b);
+	else if (enc->modrm_kind == X86_MODRM_EXACT)
+		put(&m, 1, enc->modrm);
+	else if (enc->modrm_kind != X86_MODRM_NONE)
+		put(&m, 1, 0xc0 | reg << 3 | pick(n, 8));
+	if (code64 && !memory)
+		b |= (uint8_t)pick(n, 2);
+	if (code64)
+		b |= (uint8_t)(pick(n, 2) << 2);
+	if (enc->w == X86_W_1 || (enc->w == X86_W_ANY && random_chance(&n->r, 40)))
+		b |= 8;
+	put_vex(n, enc, b, e);
+	put(e, 1, enc->opcode + pick(n, enc->opcode_span));
+	if (m.rip_disp) {
+		e->rip_disp = e->len + m.rip_disp;
+		e->target = m.target;
+	}
+	memcpy(e->b + e->len, m.b, m.len);
+	e->len += m.len;
+	emit_tail(n, e);
+}
+
 /* Bytes of one instruction of the row; immediates are whatever comes. */
 static void emit_insn(struct gen *n, const struct x86_enc *enc, struct emit *e)
 {
 	bool memory = wants_memory(n, enc);
-	unsigned addrsize = emit_prefixes(n, enc, memory, e), at;
+	unsigned addrsize = emit_prefixes(n, enc, memory, e);
 	unsigned reg = enc->modrm_kind == X86_MODRM_DIGIT ? enc->modrm : pick(n, 8);
 	uint8_t rex = pick_rex(n, enc), extra = 0;
 	unsigned rex_at = e->len;
@@ -255,10 +322,7 @@ static void emit_insn(struct gen *n, const struct x86_enc *enc, struct emit *e)
 				e->rip_disp--;
 		}
 	}
-	at = e->len;
-	put(e, 8, random_edge(&n->r, random_chance(&n->r, 50) ? 4 : 8));
-	if (at + 8 <= EMIT_MAX - 8)
-		put(e, 8, random_next(&n->r));
+	emit_tail(n, e);
 }
 
 /* ---- where jumps go */
@@ -309,7 +373,8 @@ static uint32_t clobbers(const struct x86_insn *i)
 	uint32_t m = 0;
 
 	for (unsigned k = 0; k < i->op_count; k++)
-		if (i->op[k].kind == X86_OPND_GPR && (k == 0 || t[0] == 'x'))
+		if (i->op[k].kind == X86_OPND_GPR &&
+		    (k == 0 || t[0] == 'x' || starts_with(t, "mulx")))
 			m |= 1u << i->op[k].reg;
 	if (i->row->attr & X86_REPPABLE)
 		m |= 1u << X86_RSI | 1u << X86_RDI | 1u << X86_RCX;
@@ -397,7 +462,10 @@ static bool add_insn(struct gen *n, const struct x86_enc *enc)
 	uint32_t used = n->used;
 	struct case_insn *ci = &c->insn[c->insns];
 
-	emit_insn(n, enc, &e);
+	if (enc->vex != X86_VEX_NONE)
+		emit_vex(n, enc, &e);
+	else
+		emit_insn(n, enc, &e);
 	if (x86_decode(n->g->decoder, e.b, e.len, case_mode(c), n->g->model, &i) != X86_DECODE_OK ||
 	    !acceptable(n, &i) || c->len + i.len > CASE_BYTES_MAX - 8) {
 		n->used = used;

@@ -60,7 +60,9 @@ const struct x86_feat_row x86_feat_rows[X86_FEAT_COUNT] = {
 	[X86_FEAT_ARAT] =      {"arat",         6, 0, A, 2, {X86_FEAT_APIC}},
 	[X86_FEAT_FSGSBASE] =  {"fsgsbase",     7, 0, B, 0, {X86_FEAT_LM}},
 	[X86_FEAT_TSC_ADJUST] = {"tsc_adjust",  7, 0, B, 1, {X86_FEAT_TSC, X86_FEAT_MSR}},
+	[X86_FEAT_BMI1] =      {"bmi1",         7, 0, B, 3, {0}},
 	[X86_FEAT_SMEP] =      {"smep",         7, 0, B, 7, {0}},
+	[X86_FEAT_BMI2] =      {"bmi2",         7, 0, B, 8, {0}},
 	[X86_FEAT_ERMS] =      {"erms",         7, 0, B, 9, {0}},
 	[X86_FEAT_INVPCID] =   {"invpcid",      7, 0, B, 10, {0}},
 	[X86_FEAT_RDSEED] =    {"rdseed",       7, 0, B, 18, {0}},
@@ -76,6 +78,7 @@ const struct x86_feat_row x86_feat_rows[X86_FEAT_COUNT] = {
 	[X86_FEAT_XSAVEOPT] =  {"xsaveopt",     0xd, 1, A, 0, {X86_FEAT_XSAVE}},
 	[X86_FEAT_XSAVEC] =    {"xsavec",       0xd, 1, A, 1, {X86_FEAT_XSAVE}},
 	[X86_FEAT_LAHF] =      {"lahf_lm",      0x80000001, 0, C, 0, {X86_FEAT_LM}},
+	[X86_FEAT_LZCNT] =     {"abm",          0x80000001, 0, C, 5, {0}},
 	[X86_FEAT_PREFETCHW] = {"3dnowprefetch", 0x80000001, 0, C, 8, {0}},
 	[X86_FEAT_SYSCALL] =   {"syscall",      0x80000001, 0, D, 11, {X86_FEAT_MSR}},
 	[X86_FEAT_NX] =        {"nx",           0x80000001, 0, D, 20, {X86_FEAT_PAE, X86_FEAT_MSR}},
@@ -117,7 +120,8 @@ static const uint8_t more_max[] = {
 	X86_FEAT_SMAP,	 X86_FEAT_UMIP,	   X86_FEAT_XSAVE,     X86_FEAT_XSAVEOPT,
 	X86_FEAT_XSAVEC, X86_FEAT_INVPCID, X86_FEAT_PCID,      X86_FEAT_PDPE1GB,
 	X86_FEAT_RDPID,	 X86_FEAT_CLWB,	   X86_FEAT_ERMS,      X86_FEAT_CLFLUSHOPT,
-	X86_FEAT_FSRM,	 X86_FEAT_ADX,	   X86_FEAT_PREFETCHW, X86_FEAT_BASE,
+	X86_FEAT_FSRM,	 X86_FEAT_ADX,	   X86_FEAT_PREFETCHW, X86_FEAT_BMI1,
+	X86_FEAT_BMI2,	 X86_FEAT_LZCNT,   X86_FEAT_BASE,
 };
 
 enum { SIGNATURE_64 = 0x30661 }; /* family 6, model 0x36, stepping 1 */
@@ -271,6 +275,7 @@ static struct word word_alias(struct word w)
 		{"sse4-2", "sse4_2"},
 		{"tsc-deadline", "tsc_deadline_timer"},
 		{"invtsc", "constant_tsc"},
+		{"lzcnt", "abm"},
 	};
 
 	for (unsigned i = 0; i < ARRAY_LEN(rows); i++)

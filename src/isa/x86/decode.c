@@ -147,7 +147,7 @@ static bool take_vex(struct x86_cursor *c, unsigned b, struct probe *p, struct x
 	out->has_vex = true;
 	out->rex_w = out->rex & 8;
 	out->vex_l = b2 >> 2 & 1;
-	out->vex_v = ~(b2 >> 3) & (p->code64 ? 15 : 7);
+	out->vex_v = ~(b2 >> 3) & 15;
 	p->vex = true;
 	p->prefix = pp[b2 & 3];
 	p->map = (uint8_t)map;

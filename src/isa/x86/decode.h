@@ -109,7 +109,7 @@ struct x86_insn {
 	uint8_t cond;		/* for +c rows; also low bits for +r/+i rows */
 	bool has_modrm, lock, rep, repne, opsize_prefix, rex_w, has_rex;
 	uint8_t rex;
-	uint8_t vex_l, vex_v;	/* VEX: vector length bit, vvvv register */
+	uint8_t vex_l, vex_v;	/* VEX: vector length bit; vvvv, all four bits */
 	bool has_vex;
 	/* memory operand */
 	uint8_t seg;		/* effective enum x86_seg_index, override applied */

@@ -172,7 +172,9 @@ static bool take_operand(struct x86_cursor *c, const struct x86_enc *e,
 	case X86_SRC_OPCODE:
 		return set_reg(o, code->kind, out->opcode & 7, out->rex & 1, out->has_rex);
 	case X86_SRC_VVVV:
-		return set_reg(o, code->kind, out->vex_v & 7, out->vex_v & 8, true);
+		/* Outside 64-bit code the fourth bit is ignored. */
+		return set_reg(o, code->kind, out->vex_v & 7,
+			       (out->vex_v & 8) && (c->mode & X86_MODE_CODE64), true);
 	case X86_SRC_IMM:
 		set_imm(o, (int64_t)x86_cursor_take(c, o->bytes), imm_used, out);
 		break;

@@ -20,6 +20,7 @@ const struct x86_row *const x86_families[] = {
 	x86_rows_shift,
 	x86_rows_muldiv,
 	x86_rows_bit,
+	x86_rows_bmi,
 	x86_rows_string,
 	x86_rows_bcd,
 	x86_rows_atomic,

@@ -10,6 +10,7 @@ extern const struct x86_row x86_rows_alu[];
 extern const struct x86_row x86_rows_shift[];
 extern const struct x86_row x86_rows_muldiv[];
 extern const struct x86_row x86_rows_bit[];
+extern const struct x86_row x86_rows_bmi[];
 extern const struct x86_row x86_rows_string[];
 extern const struct x86_row x86_rows_bcd[];
 extern const struct x86_row x86_rows_atomic[];

@@ -3,7 +3,8 @@
  *
  * With a register bit number and a memory operand the number is a signed bit-string index: it moves
  * the address. BSF and BSR of zero leave the whole destination register alone, as AMD documents and
- * Intel does. TZCNT, LZCNT and the other BMI operations are not there; F3 0F BC/BD is BSF/BSR then.
+ * Intel does. F3 0F BC/BD is TZCNT and LZCNT where the model has them (insn_bmi.c), BSF and BSR
+ * where not.
  */
 #include "isa/x86/families.h"
 #include "isa/x86/lift.h"
@@ -91,8 +92,8 @@ static void lift_bit_test(struct lift *l, const struct x86_insn *i)
 	ir_ref mask = ir_bin(l->b, IR_SHL, lift_imm(l, t, 1), o.bit), cf, packed;
 
 	if (i->lock)
-		o.m.old = bit_modify_locked(l, op, o.m.addr, mask,
-					    lift_mem_flags(i, i->op[0].bytes));
+		o.m.old =
+			bit_modify_locked(l, op, o.m.addr, mask, lift_mem_flags(i, i->op[0].bytes));
 	else if (op != BIT_TEST && o.memory)
 		ir_store(l->b, o.m.addr, bit_modify(l, op, o.m.old, mask), l->mmu,
 			 bit_mem_flags(i, op));
