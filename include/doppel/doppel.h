@@ -33,7 +33,7 @@ enum doppel_clock { DOPPEL_CLOCK_REAL, DOPPEL_CLOCK_COUNTED };
  * kernel, which must be given. */
 struct doppel_config {
 	const char *machine;	   /* "pc" */
-	const char *engine;	   /* "auto", "interpret" */
+	const char *engine;	   /* "auto", or one that doppel_engine_info names */
 	const char *cpu;	   /* "max", "x86-64-v2,-aes", ... */
 	unsigned cpus;		   /* 1..64; 0 = 1 */
 	uint64_t memory_bytes;	   /* whole 4 KiB pages, a pc at least 2 MiB; 0 = 512 MiB */
@@ -43,9 +43,17 @@ struct doppel_config {
 	const char *initrd;	   /* path or NULL */
 	const char *append;	   /* kernel command line or NULL */
 	const char *trace;	   /* "uart,irq", "all" or NULL */
-	const char *dump;	   /* "guest,ir" or NULL */
+	/* "guest,ir,opt,host" or NULL; with ":ADDR" at its end (hex) only blocks that hold the
+	 * instruction byte at that linear address. */
+	const char *dump;
 	const char *disable_passes; /* comma-separated pass names, "all", or NULL */
 	unsigned max_block_insns;  /* 0 = default; 1 = one instruction per block (stress) */
+	/* Legal choices made badly to find bugs, "no-chain,hot=1" (doppel_name lists them), or NULL.
+	 * An engine ignores what it does not have. */
+	const char *stress;
+	uint64_t code_cache_bytes; /* of generated code, for all CPUs together; 0 = 64 MiB */
+	bool perf_map;		   /* name generated code in /tmp/perf-PID.map, for perf */
+	bool gdb_jit;		   /* name generated code for a gdb that debugs this process */
 
 	/* Console: bytes the guest writes to its first serial port; NULL drops them. It and
 	 * debug_output are never called by two threads at a time; the devices wait meanwhile. */
@@ -139,7 +147,7 @@ struct doppel_engine_info {
 bool doppel_engine_info(unsigned index, struct doppel_engine_info *out);
 
 /* Names for help texts and completion: kind "machine", "engine", "cpu", "feature", "trace", "dump",
- * "pass". NULL past the last. *text (may be NULL) gets one line about it. */
+ * "pass", "stress". NULL past the last. *text (may be NULL) gets one line about it. */
 const char *doppel_name(const char *kind, unsigned index, const char **text);
 
 /* The name of that kind nearest to a mistyped word, or NULL if none is near. */

@@ -33,6 +33,9 @@ _doppel() {
 	run:--trace | run:--dump)
 		_doppel_list "$(_doppel_names "${prev#--}")" "$cur"
 		return ;;
+	run:--stress)
+		_doppel_list "$(_doppel_names stress)" "$cur"
+		return ;;
 	run:--no-pass)
 		_doppel_list "$(_doppel_names pass) all" "$cur"
 		return ;;

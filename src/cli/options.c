@@ -14,6 +14,7 @@ enum kind {
 	KIND_STRING,
 	KIND_FLAG,
 	KIND_SIZE,
+	KIND_CACHE,
 	KIND_NUMBER,
 	KIND_SERIAL,
 	KIND_CLOCK,
@@ -33,7 +34,8 @@ static const struct row rows[] = {
 	 "without it the default guest is booted", KIND_STRING, OFF(kernel)},
 	{"initrd", "FILE", "initial RAM disk", KIND_STRING, OFF(initrd)},
 	{"append", "TEXT", "kernel command line", KIND_STRING, OFF(append)},
-	{"engine", "NAME", "how the CPUs are carried out: auto, interpret", KIND_STRING, OFF(engine)},
+	{"engine", "NAME", "how the CPUs are carried out: auto, or one that\n"
+	 "\"doppel doctor\" lists: translate, interpret", KIND_STRING, OFF(engine)},
 	{"cpu", "MODEL[,+F][,-F]", "CPU model, with features added or taken away", KIND_STRING, OFF(cpu)},
 	{"cpus", "N", "number of CPUs, 1 to 64 (default 1)", KIND_NUMBER, OFF(cpus)},
 	{"memory", "SIZE", "memory, with suffix K, M or G (default 512M)", KIND_SIZE, OFF(memory_bytes)},
@@ -42,8 +44,14 @@ static const struct row rows[] = {
 	{"clock", "real|counted", "virtual time follows the host's time, or instructions:\n"
 	 "counted runs repeat exactly", KIND_CLOCK, OFF(clock)},
 	{"trace", "LIST", "print events as they happen: uart,irq,... or all", KIND_STRING, OFF(trace)},
-	{"dump", "LIST", "print what is translated: guest, ir", KIND_STRING, OFF(dump)},
+	{"dump", "LIST[:ADDR]", "print what is translated: guest, ir, opt, host; with ADDR\n"
+	 "(hex) only blocks that hold that address", KIND_STRING, OFF(dump)},
 	{"no-pass", "LIST", "leave out optimization passes, or all", KIND_STRING, OFF(no_pass)},
+	{"stress", "LIST", "make legal choices badly, to find bugs: one-insn, tiny-cache,\n"
+	 "no-chain, random-regs[=SEED], no-trace, hot=N, translate-all", KIND_STRING, OFF(stress)},
+	{"code-cache", "SIZE", "memory for generated code, of all CPUs (default 64M)", KIND_CACHE, OFF(code_cache_bytes)},
+	{"perf-map", NULL, "name generated code for perf, in /tmp/perf-PID.map", KIND_FLAG, OFF(perf_map)},
+	{"gdb-jit", NULL, "name generated code for gdb", KIND_FLAG, OFF(gdb_jit)},
 	{"stats", NULL, "print counters at the end", KIND_FLAG, OFF(stats)},
 	{"quiet", NULL, "do not say which engine was chosen", KIND_FLAG, OFF(quiet)},
 	{"config", "FILE", "read options from FILE, one \"key = value\" a line;\n"
@@ -113,6 +121,10 @@ static const char *set_row(struct run_options *o, const struct row *r, const cha
 		return cli_parse_size(value, &o->memory_bytes)
 			       ? NULL
 			       : "must be a whole number, with K, M or G for larger units";
+	case KIND_CACHE:
+		return cli_parse_size(value, &o->code_cache_bytes) && o->code_cache_bytes
+			       ? NULL
+			       : "must be a whole number above 0, with K, M or G for larger units";
 	case KIND_NUMBER:
 		o->cpus_given = true;
 		return cli_parse_unsigned(value, &o->cpus) ? NULL : "must be a whole number";

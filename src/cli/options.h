@@ -14,14 +14,14 @@ enum serial_kind { SERIAL_STDIO, SERIAL_NONE, SERIAL_FILE };
 /* Strings are owned; NULL = not given. */
 struct run_options {
 	char *kernel, *initrd, *append, *machine, *engine, *cpu;
-	char *trace, *dump, *no_pass, *config;
+	char *trace, *dump, *no_pass, *stress, *config;
 	char *serial_path;
 	enum serial_kind serial;
 	enum doppel_clock clock;
 	bool cpus_given, memory_given;
 	unsigned cpus;
-	uint64_t memory_bytes;
-	bool stats, quiet, help;
+	uint64_t memory_bytes, code_cache_bytes;
+	bool stats, quiet, help, perf_map, gdb_jit;
 };
 
 /* Read the config file, if one is named, then the command line over it. 0, or a cli_exit status

@@ -125,6 +125,10 @@ static int create(struct run *r)
 	cfg.trace = o->trace;
 	cfg.dump = o->dump;
 	cfg.disable_passes = o->no_pass;
+	cfg.stress = o->stress;
+	cfg.code_cache_bytes = o->code_cache_bytes;
+	cfg.perf_map = o->perf_map;
+	cfg.gdb_jit = o->gdb_jit;
 	cfg.console_output = on_console;
 	cfg.debug_output = on_debug;
 	cfg.log_line = on_log;

@@ -33,6 +33,20 @@ void host_code_unmap(struct host_code *c);
 /* Does it work here? Maps some, runs code in it, and says into why how it went. 0 or -errno. */
 int host_code_probe(char *why, size_t len);
 
+/*
+ * Names of generated code for the host's tools, from any thread. For perf: lines in the file it
+ * looks for, /tmp/perf-PID.map, which all machines of a process share. For gdb: its interface for
+ * just-in-time compilers; what is added stays until its range is removed. 0 or -errno.
+ */
+struct host_perf_map {
+	int fd; /* -1: closed */
+};
+int host_perf_map_open(struct host_perf_map *m);
+void host_perf_map_add(struct host_perf_map *m, const void *rx, size_t bytes, const char *name);
+void host_perf_map_close(struct host_perf_map *m);
+int host_gdb_add(const void *rx, size_t bytes, const char *name);
+void host_gdb_remove(const void *rx, size_t bytes);
+
 /* Monotonic time in nanoseconds, and wall-clock time in nanoseconds since 1970 UTC. */
 uint64_t host_time_ns(void);
 uint64_t host_wall_ns(void);

@@ -8,6 +8,13 @@
 #define MEMORY_DEFAULT (512ull << 20)
 #define MEMORY_MIN     (1ull << 20)
 
+/* Code memory: of all CPUs, and the least one CPU can work with. More than the maximum would be out
+ * of reach of its own jumps. */
+#define CODE_CACHE_DEFAULT (64ull << 20)
+#define CODE_CACHE_MIN	   (1ull << 20)
+#define CODE_CACHE_MAX	   (1ull << 30)
+#define CODE_CACHE_CPU_MIN (256ull << 10)
+
 void doppel_config_default(struct doppel_config *cfg)
 {
 	*cfg = (struct doppel_config){.machine = "pc",
@@ -52,6 +59,22 @@ static int resolve_cpus(struct vm_config *out, unsigned cpus, struct error *err)
 	return 0;
 }
 
+static int resolve_code_cache(struct vm_config *out, uint64_t bytes, struct error *err)
+{
+	uint64_t least = out->cpus * CODE_CACHE_CPU_MIN;
+
+	bytes = bytes ? bytes : CODE_CACHE_DEFAULT;
+	least = least < CODE_CACHE_MIN ? CODE_CACHE_MIN : least;
+	if (bytes < least || bytes > CODE_CACHE_MAX)
+		return error_set(err, -EINVAL,
+				 "code-cache: %llu bytes are out of range: %lluK to %lluM for %u "
+				 "CPUs",
+				 (unsigned long long)bytes, (unsigned long long)least >> 10,
+				 CODE_CACHE_MAX >> 20, out->cpus);
+	out->code_cache_bytes = (size_t)align_down(bytes / out->cpus, PAGE_BYTES);
+	return 0;
+}
+
 static int resolve_words(struct vm_config *out, const struct doppel_config *in, struct error *err)
 {
 	int r = vm_machine_choose(in->machine ? in->machine : "pc", &out->machine, err);
@@ -61,7 +84,9 @@ static int resolve_words(struct vm_config *out, const struct doppel_config *in, 
 	if (r == 0)
 		r = vm_trace_words(in->trace ? in->trace : "", &out->trace, err);
 	if (r == 0)
-		r = vm_dump_words(in->dump ? in->dump : "", &out->dump, err);
+		r = vm_dump_words(in->dump ? in->dump : "", out, err);
+	if (r == 0)
+		r = vm_stress_words(in->stress ? in->stress : "", out, err);
 	if (r == 0)
 		r = vm_pass_words(in->disable_passes ? in->disable_passes : "",
 				  &out->disabled_passes, err);
@@ -92,9 +117,13 @@ int vm_config_resolve(struct vm_config *out, const struct doppel_config *in, str
 		return error_set(err, -EINVAL, "kernel: none was given; a machine boots from one");
 	out->counted = in->clock == DOPPEL_CLOCK_COUNTED;
 	out->max_block_insns = in->max_block_insns;
+	out->perf_map = in->perf_map;
+	out->gdb_jit = in->gdb_jit;
 	r = resolve_cpus(out, in->cpus, err);
 	if (r == 0)
 		r = resolve_memory(out, in->memory_bytes, err);
+	if (r == 0)
+		r = resolve_code_cache(out, in->code_cache_bytes, err);
 	if (r == 0)
 		r = resolve_words(out, in, err);
 	if (r == 0)

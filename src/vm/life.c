@@ -143,10 +143,21 @@ static int create_engine(struct doppel_vm *vm, struct error *err)
 	struct engine_config ec = {
 		.max_block_insns = vm->cfg.max_block_insns,
 		.disabled_passes = vm->cfg.disabled_passes,
+		.code_cache_bytes = vm->cfg.code_cache_bytes,
+		.hot_threshold = vm->cfg.hot_threshold,
+		.stress = vm->cfg.stress,
+		.stress_seed = vm->cfg.stress_seed,
 		.dump = vm->cfg.dump,
+		.has_dump_addr = vm->cfg.has_dump_addr,
+		.dump_addr = vm->cfg.dump_addr,
 		.dump_line = vm_log,
+		.dump_host = vm_dump_host,
 		.dump_opaque = vm,
 	};
+	int r = vm_generated_init(vm, &ec, err);
+
+	if (r)
+		return r;
 
 	vm->decoder = x86_decoder_create();
 	vm->group = engine_group_create(vm->cfg.cpus);
@@ -155,7 +166,8 @@ static int create_engine(struct doppel_vm *vm, struct error *err)
 	ec.decoder = vm->decoder;
 	for (unsigned i = 0; i < vm->cfg.cpus; i++) {
 		struct vm_cpu *c = &vm->cpu[i];
-		int r = vm->cfg.engine->cpu_create(&c->engine, vm->group, c->x86, &ec, err);
+
+		r = vm->cfg.engine->cpu_create(&c->engine, vm->group, c->x86, &ec, err);
 
 		if (r)
 			return r;
@@ -217,6 +229,7 @@ int doppel_create(struct doppel_vm **out, const struct doppel_config *cfg, struc
 	if (!vm)
 		return error_set((struct error *)err, -ENOMEM, "out of memory");
 	init_locks(vm);
+	vm->perf_map.fd = -1;
 	r = build(vm, cfg, (struct error *)err);
 	if (r) {
 		doppel_destroy(vm);
@@ -302,6 +315,7 @@ void doppel_destroy(struct doppel_vm *vm)
 		doppel_stop(vm);
 	join_threads(vm);
 	destroy_cpus(vm);
+	host_perf_map_close(&vm->perf_map);
 	file_unload(&vm->kernel);
 	file_unload(&vm->initrd);
 	vm_config_clear(&vm->cfg);

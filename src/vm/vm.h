@@ -43,7 +43,13 @@ struct vm_config {
 	uint64_t trace;
 	unsigned dump; /* ENGINE_DUMP_* */
 	uint64_t disabled_passes;
-	unsigned max_block_insns;
+	bool has_dump_addr;
+	uint64_t dump_addr;
+	unsigned max_block_insns, hot_threshold;
+	uint32_t stress; /* ENGINE_STRESS_* */
+	uint64_t stress_seed;
+	size_t code_cache_bytes; /* of one CPU */
+	bool perf_map, gdb_jit;
 	struct x86_cpuid_model model;
 };
 
@@ -77,6 +83,8 @@ struct doppel_vm {
 	struct clock clock;
 	struct timerq timers;
 	struct console_queue input;
+
+	struct host_perf_map perf_map;
 
 	pthread_mutex_t api;
 	struct host_mutex lock;
@@ -117,8 +125,19 @@ const struct engine *vm_engine_auto(void);
 int vm_engine_choose(const char *name, const struct engine **out, struct error *err);
 int vm_machine_choose(const char *name, const struct machine_desc **out, struct error *err);
 int vm_trace_words(const char *list, uint64_t *bits, struct error *err);
-int vm_dump_words(const char *list, unsigned *bits, struct error *err);
+int vm_dump_words(const char *list, struct vm_config *out, struct error *err);
+int vm_stress_words(const char *list, struct vm_config *out, struct error *err);
 int vm_pass_words(const char *list, uint64_t *bits, struct error *err);
+
+/* stress.c: one word of --stress. 0, -ENOENT without a message if there is no such word, -EINVAL. */
+const char *vm_stress_name(unsigned index, const char **text); /* NULL past the last */
+int vm_stress_set(struct vm_config *c, const char *name, const char *value, struct error *err);
+
+/* generated.c: what engines say about the code they make. 0 or -errno. */
+int vm_generated_init(struct doppel_vm *vm, struct engine_config *ec, struct error *err);
+/* engine_config.dump_host */
+void vm_dump_host(void *opaque, const uint8_t *code, size_t bytes, uint64_t addr,
+		  void (*line)(void *opaque, const char *text));
 
 /* boot.c: reset all devices and CPUs and place the images. Runners parked. 0 or -errno. */
 int vm_boot(struct doppel_vm *vm, struct error *err);

@@ -4,8 +4,10 @@
  */
 #include "vm/vm.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ir/pass.h"
@@ -44,13 +46,15 @@ static int unknown(const char *kind, const char *word, struct error *err)
 	return error_set(err, -EINVAL, "%s: there is no \"%s\"", kind, word);
 }
 
-/* The next word of a comma-separated list; false at its end. */
-static bool next_word(const char **list, char word[WORD_BYTES])
+/* The next word of a comma-separated list, of which *left bytes are left; false at its end. */
+static bool next_word(const char **list, size_t *left, char word[WORD_BYTES])
 {
 	size_t len = strcspn(*list, ",");
 
-	if (**list == 0)
+	if (*left == 0)
 		return false;
+	len = len < *left ? len : *left;
+	*left -= len < *left ? len + 1 : len;
 	snprintf(word, WORD_BYTES, "%.*s", (int)len, *list);
 	*list += len;
 	if (**list == ',')
@@ -103,19 +107,41 @@ int vm_trace_words(const char *list, uint64_t *bits, struct error *err)
 	return 0;
 }
 
-int vm_dump_words(const char *list, unsigned *bits, struct error *err)
+/* ":ADDR" at the end of the list, in hex: sets *len to what is before it. */
+static int dump_address(const char *list, size_t *len, struct vm_config *out, struct error *err)
+{
+	const char *digits = strchr(list, ':');
+	char *end;
+
+	*len = digits ? (size_t)(digits - list) : strlen(list);
+	if (!digits)
+		return 0;
+	digits++;
+	errno = 0;
+	out->dump_addr = strtoull(digits, &end, 16);
+	out->has_dump_addr = true;
+	if (!isxdigit((unsigned char)*digits) || *end || errno)
+		return error_set(err, -EINVAL, "dump: %s: not an address in hex", digits);
+	return *len ? 0 : error_set(err, -EINVAL, "dump: nothing to dump before :%s", digits);
+}
+
+int vm_dump_words(const char *list, struct vm_config *out, struct error *err)
 {
 	char word[WORD_BYTES];
+	size_t left;
+	int r = dump_address(list, &left, out, err);
 
-	*bits = 0;
-	while (next_word(&list, word)) {
+	if (r)
+		return r;
+	out->dump = 0;
+	while (next_word(&list, &left, word)) {
 		unsigned i = 0;
 
 		while (i < ARRAY_LEN(dump_words) && strcmp(word, dump_words[i].name) != 0)
 			i++;
 		if (i == ARRAY_LEN(dump_words))
 			return unknown("dump", word, err);
-		*bits |= dump_words[i].bit;
+		out->dump |= dump_words[i].bit;
 	}
 	return 0;
 }
@@ -123,9 +149,10 @@ int vm_dump_words(const char *list, unsigned *bits, struct error *err)
 int vm_pass_words(const char *list, uint64_t *bits, struct error *err)
 {
 	char word[WORD_BYTES];
+	size_t left = strlen(list);
 
 	*bits = 0;
-	while (next_word(&list, word)) {
+	while (next_word(&list, &left, word)) {
 		unsigned i = 0;
 
 		if (strcmp(word, "all") == 0) {
@@ -137,6 +164,24 @@ int vm_pass_words(const char *list, uint64_t *bits, struct error *err)
 		if (!ir_passes[i].name)
 			return unknown("pass", word, err);
 		*bits |= 1ull << i;
+	}
+	return 0;
+}
+
+int vm_stress_words(const char *list, struct vm_config *out, struct error *err)
+{
+	char word[WORD_BYTES];
+	size_t left = strlen(list);
+
+	while (next_word(&list, &left, word)) {
+		char *value = strchr(word, '=');
+		int r;
+
+		if (value)
+			*value++ = 0;
+		r = vm_stress_set(out, word, value, err);
+		if (r)
+			return r == -ENOENT ? unknown("stress", word, err) : r;
 	}
 	return 0;
 }
@@ -209,9 +254,9 @@ static const struct {
 	const char *kind;
 	const char *(*name)(unsigned i, const char **text);
 } kinds[] = {
-	{"machine", name_machine}, {"engine", name_engine}, {"cpu", name_cpu},
-	{"feature", name_feature}, {"trace", name_trace},   {"pass", name_pass},
-	{"dump", name_dump},
+	{"machine", name_machine}, {"engine", name_engine},    {"cpu", name_cpu},
+	{"feature", name_feature}, {"trace", name_trace},      {"pass", name_pass},
+	{"dump", name_dump},	   {"stress", vm_stress_name},
 };
 
 const char *doppel_name(const char *kind, unsigned index, const char **text)

@@ -69,6 +69,8 @@ def test_version():
     (["run", "--memory", "12X"], "--memory 12X"),
     (["run", "--memory", "-5"], "--memory -5"),
     (["run", "--memory", "99999999999999G"], "--memory"),
+    (["run", "--code-cache", "0"], "--code-cache 0"),
+    (["run", "--code-cache", "big"], "--code-cache big"),
     (["run", "--cpus", "two"], "--cpus two"),
     (["run", "--serial", "printer"], "stdio, none or file"),
     (["run", "--serial", "file="], "stdio, none or file"),
@@ -95,6 +97,11 @@ def test_usage_errors(args, words):
     (["--machine", "pcc"], "did you mean"),
     (["--trace", "uart,ikr"], "did you mean"),
     (["--dump", "irr"], "did you mean"),
+    (["--dump", "host:xyz"], "not an address in hex"),
+    (["--stress", "no-chian"], "did you mean"),
+    (["--stress", "hot=0"], "must be 1 to"),
+    (["--code-cache", "64K"], "code-cache: 65536 bytes are out of range: 1024K to"),
+    (["--code-cache", "2M", "--cpus", "64"], "16384K to 1024M for 64 CPUs"),
     (["--no-pass", "nonsense-pass"], "nonsense-pass"),
     (["--cpu", "maxx"], "max"),
     (["--cpu", "max,+noneatall"], "noneatall"),
@@ -165,6 +172,14 @@ def test_stats(guest):
         r = doppel("run", "--kernel", guest("...p"), "--stats", "--quiet", "--clock", "counted")
         hashes |= {line for line in r.stderr.splitlines() if line.startswith("memory_hash")}
     assert len(hashes) == 1
+
+
+def test_perf_map(guest):
+    p = subprocess.Popen([DOPPEL, "run", "--kernel", guest("p"), "--perf-map", "--gdb-jit"],
+                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                         stderr=subprocess.DEVNULL)
+    assert p.wait(20) == 0
+    os.unlink(f"/tmp/perf-{p.pid}.map")  # it is there for perf, which comes later
 
 
 # ---- config file
@@ -355,6 +370,6 @@ def test_completion_names():
     assert set(doppel("__complete", "command").stdout.split()) == {"run", "doctor", "explain",
                                                                    "help"}
     assert "--kernel" in doppel("__complete", "option").stdout.split()
-    for kind in ["machine", "engine", "cpu", "feature", "trace", "dump", "pass"]:
+    for kind in ["machine", "engine", "cpu", "feature", "trace", "dump", "pass", "stress"]:
         assert doppel("__complete", kind).stdout
     assert doppel("__complete", "nonsense").stdout == ""

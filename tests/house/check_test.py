@@ -45,6 +45,8 @@ def test_globals():
     assert first(check.check_globals([("a.o", "t", "r", ".rodata")])) is None
     for section in [".data", ".bss", ".data.x", ".tbss", "*COM*"]:
         assert first(check.check_globals([("a.o", "t", "d", section)])), section
+        assert first(check.check_globals([("a.o", "gdb_lock", "d", section)])), section
+    assert first(check.check_globals([(check.GLOBAL_IN, "gdb_lock", "d", ".data")])) is None
 
 
 def test_documents(tmp):

@@ -82,12 +82,43 @@ static void words(void **state)
 	EXPECT(trace, "uart,irk", -EINVAL, "did you mean \"irq\"");
 	EXPECT(trace, "completely-different", -EINVAL, "there is no \"completely-different\"");
 	EXPECT(dump, "guest,ir", 0, "");
+	EXPECT(dump, "guest,ir,opt,host:ffffffff81000000", 0, "");
+	EXPECT(dump, "host:0x7c00", 0, "");
+	EXPECT(dump, "host:", -EINVAL, "not an address");
+	EXPECT(dump, "host:7c0x", -EINVAL, "not an address");
+	EXPECT(dump, "host:-1", -EINVAL, "not an address");
+	EXPECT(dump, "host:10000000000000000", -EINVAL, "not an address");
+	EXPECT(dump, ":7c00", -EINVAL, "nothing to dump");
+	EXPECT(dump, "guest:7c00,ir", -EINVAL, "not an address");
 	EXPECT(dump, "gest", -EINVAL, "did you mean \"guest\"");
 	EXPECT(disable_passes, "all", 0, "");
 	EXPECT(disable_passes, "no-such-pass", -EINVAL, "no-such-pass");
 	EXPECT(cpu, "x86-64-v2,-aes", 0, "");
 	EXPECT(cpu, "x86-64-v9", -EINVAL, "x86-64-v2");
 	EXPECT(cpu, "max,+aess", -EINVAL, "aes");
+}
+
+static void stress(void **state)
+{
+	EXPECT(stress, "one-insn,tiny-cache,no-chain,random-regs,no-trace,translate-all", 0, "");
+	EXPECT(stress, "random-regs=0x1234,hot=50", 0, "");
+	EXPECT(stress, "hot", -EINVAL, "needs a number: hot=1");
+	EXPECT(stress, "hot=0", -EINVAL, "must be 1 to");
+	EXPECT(stress, "hot=5000000000", -EINVAL, "must be 1 to");
+	EXPECT(stress, "hot=-1", -EINVAL, "not a number");
+	EXPECT(stress, "hot=", -EINVAL, "not a number");
+	EXPECT(stress, "random-regs=x", -EINVAL, "not a number");
+	EXPECT(stress, "no-chain=1", -EINVAL, "takes no value");
+	EXPECT(stress, "no-chian", -EINVAL, "did you mean \"no-chain\"");
+	EXPECT(stress, "hott=1", -EINVAL, "did you mean \"hot\"");
+}
+
+static void code_cache(void **state)
+{
+	EXPECT(code_cache_bytes, 1 << 20, 0, "");
+	EXPECT(code_cache_bytes, (1 << 20) - 1, -EINVAL, "code-cache");
+	EXPECT(code_cache_bytes, 1ull << 30, 0, "");
+	EXPECT(code_cache_bytes, (1ull << 30) + 1, -EINVAL, "1024K to 1024M for 1 CPUs");
 }
 
 static void files(void **state)
@@ -118,8 +149,8 @@ static void files(void **state)
 
 static void names(void **state)
 {
-	static const char *const kinds[] = {"machine", "engine", "cpu", "feature",
-					    "trace",   "pass",	 "dump"};
+	static const char *const kinds[] = {"machine", "engine", "cpu",	 "feature",
+					    "trace",   "pass",	 "dump", "stress"};
 	const char *text;
 
 	for (unsigned k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
@@ -172,8 +203,9 @@ static void engines(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(numbers), cmocka_unit_test(words),	cmocka_unit_test(files),
-		cmocka_unit_test(names),   cmocka_unit_test(distances), cmocka_unit_test(engines),
+		cmocka_unit_test(numbers),   cmocka_unit_test(words),	   cmocka_unit_test(files),
+		cmocka_unit_test(stress),    cmocka_unit_test(code_cache), cmocka_unit_test(names),
+		cmocka_unit_test(distances), cmocka_unit_test(engines),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,7 +1,10 @@
 /* The host layer: memory is zeroed, events are never lost, threads run and join. */
+#define _GNU_SOURCE
 #include "test.h"
 
 #include <errno.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 #include "host/host.h"
 
@@ -67,6 +70,72 @@ static void code(void **state)
 	fclose(maps);
 	host_code_unmap(&c);
 	assert_null(c.rx);
+}
+
+static void perf_map(void **state)
+{
+	struct host_perf_map m, other;
+	char path[64], text[200] = "";
+	FILE *f;
+
+	(void)state;
+	snprintf(path, sizeof(path), "/tmp/perf-%ld.map", (long)getpid());
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fprintf(f, "of an earlier process of this number\n");
+	fclose(f);
+	assert_int_equal(utimes(path, (struct timeval[2]){{1, 0}, {1, 0}}), 0);
+	assert_int_equal(host_perf_map_open(&m), 0);
+	host_perf_map_add(&m, (void *)0x1000, 0x20, "guest_a");
+	assert_int_equal(host_perf_map_open(&other), 0); /* another machine: adds to it */
+	host_perf_map_add(&other, (void *)0x2000, 0x30, "guest_b");
+	host_perf_map_close(&m);
+	host_perf_map_close(&other);
+	host_perf_map_add(&m, (void *)0x3000, 0x30, "nowhere");
+	f = fopen(path, "r");
+	assert_non_null(f);
+	text[fread(text, 1, sizeof(text) - 1, f)] = 0;
+	fclose(f);
+	unlink(path);
+	assert_string_equal(text, "1000 20 guest_a\n2000 30 guest_b\n");
+	assert_int_equal(symlink("/tmp/doppel-test-elsewhere", path), 0);
+	assert_int_not_equal(host_perf_map_open(&m), 0); /* somebody's trap */
+	unlink(path);
+}
+
+/* As gdb sees it: its manual, "JIT Compilation Interface". */
+struct gdb_entry {
+	struct gdb_entry *next, *prev;
+	const char *file;
+	uint64_t len;
+};
+extern struct {
+	uint32_t version, action;
+	struct gdb_entry *relevant, *first;
+} __jit_debug_descriptor;
+
+static void gdb(void **state)
+{
+	const struct gdb_entry *e;
+	unsigned n = 0;
+
+	(void)state;
+	assert_int_equal(__jit_debug_descriptor.version, 1);
+	assert_int_equal(host_gdb_add((void *)0x1000, 0x10, "guest_1000"), 0);
+	assert_int_equal(host_gdb_add((void *)0x2000, 0x10, "guest_2000"), 0);
+	assert_int_equal(host_gdb_add((void *)0x3000, 0x10, "guest_3000"), 0);
+	for (e = __jit_debug_descriptor.first; e; e = e->next, n++)
+		assert_memory_equal(e->file, "\177ELF", 4);
+	assert_int_equal(n, 3);
+	host_gdb_remove((void *)0x2000, 0x1000);
+	e = __jit_debug_descriptor.first;
+	assert_non_null(memmem(e->file, e->len, "guest_3000", 11));
+	assert_null(e->prev);
+	e = e->next;
+	assert_non_null(memmem(e->file, e->len, "guest_1000", 11));
+	assert_null(e->next);
+	host_gdb_remove(NULL, SIZE_MAX);
+	assert_null(__jit_debug_descriptor.first);
 }
 
 static void times(void **state)
@@ -140,8 +209,9 @@ static void threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(memory),      cmocka_unit_test(code),	  cmocka_unit_test(times),
-		cmocka_unit_test(event_alone), cmocka_unit_test(threads),
+		cmocka_unit_test(memory),  cmocka_unit_test(code),  cmocka_unit_test(perf_map),
+		cmocka_unit_test(gdb),	   cmocka_unit_test(times), cmocka_unit_test(event_alone),
+		cmocka_unit_test(threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,9 @@
 /*
- * Memory for generated code on Linux: a file without a name, mapped twice. memfd_create(2) makes
- * it; where that is forbidden, POSIX shared memory or an unlinked temporary file do, and of those
- * the first that may also be mapped executable is taken (mounts with noexec may not).
+ * Memory for generated code on Linux: shared pages mapped twice. Shared anonymous memory, whose
+ * second mapping mremap(2) makes, comes first, because perf looks into /tmp/perf-PID.map only for
+ * what looks anonymous to it. Else a file without a name: memfd_create(2), POSIX shared memory, an
+ * unlinked temporary file. The first that may be mapped executable is taken (mounts with noexec may
+ * not, nor may anonymous memory under some security policies).
  */
 #define _GNU_SOURCE
 #include "host/host.h"
@@ -80,7 +82,7 @@ static int open_var_tmp(void)
 
 static const struct source {
 	const char *name;
-	int (*open)(void);
+	int (*open)(void); /* NULL: no file */
 } sources[] = {
 	{"memfd", open_memfd}, {"shared memory", open_shm}, {"TMPDIR", open_tmpdir},
 	{"/tmp", open_tmp},    {"/var/tmp", open_var_tmp},
@@ -97,13 +99,15 @@ static bool is_near(uintptr_t p, size_t bytes)
 	return high - low <= reach;
 }
 
-static void *map_at(uintptr_t hint, size_t bytes, int fd)
+static void *reserve_at(uintptr_t hint, size_t bytes)
 {
-	return mmap((void *)hint, bytes, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+	return mmap((void *)hint, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+		    0);
 }
 
-/* Below the monitor's code first: above it the heap grows. */
-static void *map_near(size_t bytes, int fd)
+/* Address space for rx, if possible near: below the monitor's code first, above it the heap grows.
+ */
+static void *reserve(size_t bytes)
 {
 	const uintptr_t text = (uintptr_t)&host_code_map & ~(uintptr_t)0x1fffff, step = 64u << 20;
 	const uintptr_t size = (bytes + 0x1fffff) & ~(uintptr_t)0x1fffff;
@@ -119,44 +123,62 @@ static void *map_near(size_t bytes, int fd)
 		}
 		if (!is_near(hint, bytes))
 			continue;
-		p = map_at(hint, bytes, fd);
+		p = reserve_at(hint, bytes);
 		if (p == MAP_FAILED || is_near((uintptr_t)p, bytes))
 			return p;
 		munmap(p, bytes);
 	}
-	return map_at(0, bytes, fd);
+	return reserve_at(0, bytes);
 }
 
+/* Map what is behind rw, or fd, over the reserved rx. */
+static int map_rx(const struct host_code *c, int fd)
+{
+	if (fd >= 0)
+		return mmap(c->rx, c->bytes, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd,
+			    0) == MAP_FAILED
+			       ? -errno
+			       : 0;
+	if (mremap(c->rw, 0, c->bytes, MREMAP_MAYMOVE | MREMAP_FIXED, c->rx) == MAP_FAILED)
+		return -errno;
+	return mprotect(c->rx, c->bytes, PROT_READ | PROT_EXEC) < 0 ? -errno : 0;
+}
+
+/* fd -1: shared anonymous memory. */
 static int map_twice(struct host_code *c, size_t bytes, int fd)
 {
-	void *rw, *rx;
+	const int how = MAP_SHARED | MAP_NORESERVE | (fd < 0 ? MAP_ANONYMOUS : 0);
 	int r;
+	void *p;
 
-	if (ftruncate(fd, (off_t)bytes) < 0)
+	if (fd >= 0 && ftruncate(fd, (off_t)bytes) < 0)
 		return -errno;
-	rw = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (rw == MAP_FAILED)
+	c->bytes = bytes;
+	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, how, fd, 0);
+	if (p == MAP_FAILED)
 		return -errno;
-	rx = map_near(bytes, fd);
-	if (rx == MAP_FAILED) {
-		r = -errno;
-		munmap(rw, bytes);
-		return r;
-	}
-	madvise(rw, bytes, MADV_HUGEPAGE); /* only hints */
-	madvise(rx, bytes, MADV_HUGEPAGE);
-	*c = (struct host_code){rw, rx, bytes};
-	return 0;
+	c->rw = p;
+	p = reserve(bytes);
+	if (p == MAP_FAILED)
+		return -errno;
+	c->rx = p;
+	r = map_rx(c, fd);
+	madvise(c->rw, bytes, MADV_HUGEPAGE); /* only hints */
+	madvise(c->rx, bytes, MADV_HUGEPAGE);
+	return r;
 }
 
 static int map_from(struct host_code *c, size_t bytes, const struct source *s)
 {
-	int fd = s->open(), r;
+	int fd = s->open ? s->open() : -1, r;
 
-	if (fd < 0)
+	if (s->open && fd < 0)
 		return fd;
 	r = map_twice(c, bytes, fd);
-	close(fd);
+	if (r < 0)
+		host_code_unmap(c);
+	if (fd >= 0)
+		close(fd);
 	return r;
 }
 
