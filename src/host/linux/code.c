@@ -84,8 +84,8 @@ static const struct source {
 	const char *name;
 	int (*open)(void); /* NULL: no file */
 } sources[] = {
-	{"memfd", open_memfd}, {"shared memory", open_shm}, {"TMPDIR", open_tmpdir},
-	{"/tmp", open_tmp},    {"/var/tmp", open_var_tmp},
+	{"shared anonymous memory", NULL}, {"memfd", open_memfd}, {"shared memory", open_shm},
+	{"TMPDIR", open_tmpdir},	   {"/tmp", open_tmp},	  {"/var/tmp", open_var_tmp},
 };
 
 enum { SOURCES = sizeof(sources) / sizeof(sources[0]) };
