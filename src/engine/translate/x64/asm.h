@@ -1,7 +1,7 @@
 /*
  * An assembler for the host, x86-64: one function per shape of instruction, each appends one
- * instruction. Intel SDM vol. 2, chapter 2. It never fails: when the buffer is full it sets
- * `overflow` and writes nothing more.
+ * instruction. Intel SDM vol. 2, chapter 2. It never fails: when the buffer is full (there is no
+ * room for the longest instruction, 15 bytes) it sets `overflow` and writes nothing more.
  *
  * Code is written through `at` and will run elsewhere: what is relative to the program counter is
  * given as addresses in the writable mapping too, which is the same distance apart.
