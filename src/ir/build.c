@@ -206,8 +206,9 @@ void ir_fence(struct ir_block *b)
 
 ir_ref ir_vop(struct ir_block *b, unsigned vop, unsigned imm8, ir_ref x, ir_ref y, ir_ref z)
 {
-	struct ir_insn n = make(IR_VOP, (enum ir_type)vop_table[vop].result, x, y, z,
-				vop | (int64_t)(imm8 & 0xff) << 16);
+	bool twin = vop_table[vop].twin && ir_type_of(b, x) == IR_V256;
+	enum ir_type t = twin ? IR_V256 : (enum ir_type)vop_table[vop].result;
+	struct ir_insn n = make(IR_VOP, t, x, y, z, vop | (int64_t)(imm8 & 0xff) << 16);
 
 	return append(b, &n);
 }

@@ -300,9 +300,9 @@ ir_ref ir_fold(const struct ir_block *b, struct ir_insn *n)
 		return fold_select(b, n);
 	case IR_ZEXT:
 	case IR_SEXT:
-		return is_int(n->type) ? fold_extend(b, n) : IR_NONE;
+		return is_int(n->type) || n->type == IR_V256 ? fold_extend(b, n) : IR_NONE;
 	case IR_TRUNC:
-		return is_int(n->type) ? fold_trunc(b, n) : IR_NONE;
+		return is_int(n->type) || n->type == IR_V128 ? fold_trunc(b, n) : IR_NONE;
 	case IR_COND:
 	case IR_PACK_FLAGS:
 		return fold_flags_use(b, n);

@@ -41,8 +41,8 @@ enum ir_op {
 	IR_CLZ, IR_CTZ, IR_POPCNT,		/* clz, ctz of 0 = width */
 	IR_EQ, IR_NE, IR_LTU, IR_LEU, IR_LTS, IR_LES, /* operands of imm (enum ir_type); i8 0 or 1 */
 	IR_SELECT,	/* a ? b : c; a is i8 */
-	IR_ZEXT, IR_SEXT, /* from a's narrower type */
-	IR_TRUNC,	/* to narrower type */
+	IR_ZEXT, IR_SEXT, /* from a's narrower type; ZEXT also V128 to V256 */
+	IR_TRUNC,	/* to narrower type; also V256 to V128 */
 	/* flags */
 	IR_MAKE_FLAGS,	/* imm = IR_FLAGS_KEY; a, b, c */
 	IR_COND,	/* imm = enum ir_cond; a: flags; i8 0 or 1 */
@@ -53,7 +53,8 @@ enum ir_op {
 	IR_ATOMIC_XCHG, IR_ATOMIC_ADD, IR_ATOMIC_AND, IR_ATOMIC_OR, IR_ATOMIC_XOR, /* old value */
 	IR_ATOMIC_CMPXCHG, /* a, b = expected, c = new; old value */
 	IR_FENCE,
-	/* vectors: imm = vop id | imm8 << 16; see vop.h */
+	/* vectors: imm = vop id | imm8 << 16; type V256 where the row says V128 is its 256-bit twin;
+	 * see vop.h */
 	IR_VOP,
 	/* everything else: imm = the helper's descriptor (const struct ir_helper *) */
 	IR_CALL,
@@ -200,6 +201,7 @@ void ir_store(struct ir_block *b, ir_ref addr, ir_ref v, unsigned mmu, unsigned 
 ir_ref ir_atomic(struct ir_block *b, enum ir_op op, ir_ref addr, ir_ref x, ir_ref y, unsigned mmu,
 		 unsigned flags);
 void ir_fence(struct ir_block *b);
+/* The 256-bit twin if x is V256 and the row says V128. */
 ir_ref ir_vop(struct ir_block *b, unsigned vop, unsigned imm8, ir_ref x, ir_ref y, ir_ref z);
 ir_ref ir_call(struct ir_block *b, const struct ir_helper *h, ir_ref x, ir_ref y, ir_ref z);
 /* The helper of an IR_CALL. */

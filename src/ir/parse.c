@@ -210,12 +210,22 @@ static bool parse_cond(struct parser *ps, struct ir_insn *i, struct word w)
 	return fail(ps, "unknown condition '%.*s'", SHOW(w));
 }
 
+/* name, or name.v256 for the twin of an operation on v128 */
 static bool parse_vop(struct parser *ps, struct ir_insn *i, struct word w)
 {
+	const char *dot = memchr(w.s, '.', w.len);
+	struct word type = {dot ? dot + 1 : w.s, dot ? (size_t)(w.s + w.len - dot - 1) : 0};
+	enum ir_type t = IR_VOID;
+
+	if (dot) {
+		w.len = (size_t)(dot - w.s);
+		if (!word_type(type, &t))
+			return fail(ps, "type expected, not '%.*s'", SHOW(type));
+	}
 	for (unsigned v = 0; v < VOP_COUNT; v++)
 		if (word_is(w, vop_table[v].name)) {
 			i->imm = v;
-			i->type = vop_table[v].result;
+			i->type = dot ? (uint8_t)t : vop_table[v].result;
 			return true;
 		}
 	return fail(ps, "unknown vector operation '%.*s'", SHOW(w));

@@ -53,6 +53,8 @@ static void print_suffix(struct out *o, const struct ir_insn *i)
 		break;
 	case IR_SUFFIX_VOP:
 		put(o, ".%s", vop < VOP_COUNT ? vop_table[vop].name : "?");
+		if (vop < VOP_COUNT && i->type != vop_table[vop].result)
+			put(o, ".%s", ir_type_name((enum ir_type)i->type));
 		break;
 	default:
 		break;

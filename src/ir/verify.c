@@ -124,6 +124,10 @@ static bool check_width_change(struct verifier *v, const struct ir_insn *i)
 {
 	enum ir_type from = arg_type(v, i, 0);
 
+	if (i->op == IR_ZEXT && i->type == IR_V256)
+		return want_arg(v, i, 0, IR_V128);
+	if (i->op == IR_TRUNC && i->type == IR_V128)
+		return want_arg(v, i, 0, IR_V256);
 	if (!want_int(v, i->type) || !want_int(v, from))
 		return false;
 	if (i->op == IR_TRUNC ? from <= i->type : from >= i->type)
@@ -174,11 +178,11 @@ static bool check_vop(struct verifier *v, const struct ir_insn *i)
 		return fail(v, "immediate out of range");
 	if (!vop_table[id].has_imm8 && i->imm >> 16)
 		return fail(v, "%s has no imm8", vop_table[id].name);
-	if (i->type != vop_table[id].result)
+	if (!vop_result_ok(id, (enum ir_type)i->type))
 		return fail(v, "result must be %s",
 			    ir_type_name((enum ir_type)vop_table[id].result));
 	for (unsigned k = 0; k < 3; k++)
-		if (!want_arg(v, i, k, (enum ir_type)vop_table[id].arg[k]))
+		if (!want_arg(v, i, k, vop_arg_type(id, (enum ir_type)i->type, k)))
 			return false;
 	return true;
 }

@@ -22,12 +22,27 @@ union ir_vec {
 	u64_any u64[4];
 };
 
+/*
+ * The 256-bit twin of an operation on V128 is the same operation with result type IR_V256
+ * (insn->type): each 128-bit lane of the result is the 128-bit operation on the same lanes of the
+ * arguments, which are V256 too. What else there is to it:
+ */
+enum vop_twin {
+	VOP_TWIN_NONE,	/* has none */
+	VOP_TWIN_LANES, /* both lanes get the whole imm8 */
+	VOP_TWIN_COUNT, /* the second argument is a shift count for both lanes and stays V128 */
+	VOP_TWIN_IMM2,	/* the upper lane gets imm8 >> 2 */
+	VOP_TWIN_IMM3,
+	VOP_TWIN_IMM4,
+};
+
 struct vop_info {
 	const char *name;	/* "paddb" */
 	uint8_t result;		/* enum ir_type */
 	uint8_t arg[3];		/* enum ir_type, IR_VOID where absent */
 	bool has_imm8;
 	bool uses_mxcsr;	/* rounds, or sets exception flags, by the host MXCSR */
+	uint8_t twin;		/* enum vop_twin */
 	/* d may be the same object as a, b or c. Only result-type bytes of d are written. */
 	void (*fn)(union ir_vec *d, const union ir_vec *a, const union ir_vec *b,
 		   const union ir_vec *c, unsigned imm8);
@@ -36,5 +51,14 @@ struct vop_info {
 #include "ir/vop_list.h" /* enum vop: VOP_PADDB, ... VOP_COUNT */
 
 extern const struct vop_info vop_table[];
+
+/* The type of argument k when the result has type `result`: the row's, or V256 in a twin. */
+enum ir_type vop_arg_type(unsigned vop, enum ir_type result, unsigned k);
+/* Whether the operation can have that result. */
+bool vop_result_ok(unsigned vop, enum ir_type result);
+/* The twin's result, from the row's function on each lane. As fn, but d may also overlap arguments in
+ * part. */
+void vop_run_twin(unsigned vop, union ir_vec *d, const union ir_vec *a, const union ir_vec *b,
+		  const union ir_vec *c, unsigned imm8);
 
 #endif

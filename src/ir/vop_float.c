@@ -1,5 +1,5 @@
 /*
- * Floating-point arithmetic, comparison and rounding: SSE to SSE4.1. The host's instruction under
+ * Floating-point arithmetic and rounding: SSE to SSE4.1. The host's instruction under
  * the host's MXCSR, which is the guest's; volatile, so that no operation is folded, merged or moved
  * across a look at the exception flags. SDM vol. 1, chapter 11 and appendix E.
  */
@@ -44,54 +44,6 @@ VOP_V(vop_sqrtps, "sqrtps")
 VOP_V(vop_sqrtpd, "sqrtpd")
 VOP_V(vop_rcpps, "rcpps")
 VOP_V(vop_rsqrtps, "rsqrtps")
-
-#define CMPPS_CASE(n) VOP_IMM_CASE(n, "cmpps")
-
-void vop_cmpps(VOP_ARGS)
-{
-	vop_v x = vop_load(a), y = vop_load(b);
-
-	switch (imm8 & 7) {
-		VOP_IMM_8(CMPPS_CASE, 0)
-	}
-	vop_store(d, x);
-}
-
-#define CMPPD_CASE(n) VOP_IMM_CASE(n, "cmppd")
-
-void vop_cmppd(VOP_ARGS)
-{
-	vop_v x = vop_load(a), y = vop_load(b);
-
-	switch (imm8 & 7) {
-		VOP_IMM_8(CMPPD_CASE, 0)
-	}
-	vop_store(d, x);
-}
-
-#define CMPSS_CASE(n) VOP_IMM_CASE(n, "cmpss")
-
-void vop_cmpss(VOP_ARGS)
-{
-	vop_v x = vop_load(a), y = vop_load(b);
-
-	switch (imm8 & 7) {
-		VOP_IMM_8(CMPSS_CASE, 0)
-	}
-	vop_store(d, x);
-}
-
-#define CMPSD_CASE(n) VOP_IMM_CASE(n, "cmpsd")
-
-void vop_cmpsd(VOP_ARGS)
-{
-	vop_v x = vop_load(a), y = vop_load(b);
-
-	switch (imm8 & 7) {
-		VOP_IMM_8(CMPSD_CASE, 0)
-	}
-	vop_store(d, x);
-}
 
 #define ROUNDPS_CASE(n) VOP_IMM_CASE(n, "roundps")
 
@@ -164,19 +116,3 @@ void vop_dppd(VOP_ARGS)
 	}
 	vop_store(d, x);
 }
-
-/* ZF, PF, CF as packed RFLAGS bits; the other arithmetic flags are cleared. */
-#define VOP_COMPARE(name, insn)                                                                    \
-	void name(VOP_ARGS)                                                                        \
-	{                                                                                          \
-		bool zf, pf, cf;                                                                   \
-		__asm__ volatile(insn " %4, %3"                                                    \
-				 : "=@ccz"(zf), "=@ccp"(pf), "=@ccc"(cf)                           \
-				 : "x"(vop_load(a)), "x"(vop_load(b)));                            \
-		d->u64[0] = (uint64_t)(zf * VOP_ZF | pf * VOP_PF | cf * VOP_CF);                   \
-	}
-
-VOP_COMPARE(vop_comiss, "comiss")
-VOP_COMPARE(vop_comisd, "comisd")
-VOP_COMPARE(vop_ucomiss, "ucomiss")
-VOP_COMPARE(vop_ucomisd, "ucomisd")

@@ -80,6 +80,16 @@ vop_fn vop_aesenc, vop_aesenclast, vop_aesdec, vop_aesdeclast, vop_aesimc,
 	vop_sha256msg1, vop_sha256msg2, vop_sha1rnds4, vop_sha256rnds2;
 /* BMI2 */
 vop_fn vop_pdep, vop_pext, vop_pdep_soft, vop_pext_soft;
+/* AVX, AVX2: what is more than a twin */
+vop_fn vop_pbroadcastb, vop_pbroadcastw, vop_pbroadcastd, vop_pbroadcastq, vop_pbroadcastb_256,
+	vop_pbroadcastw_256, vop_pbroadcastd_256, vop_pbroadcastq_256, vop_broadcast128,
+	vop_insert128, vop_extract128, vop_perm2i128, vop_permq, vop_permd, vop_permilps,
+	vop_permilpd, vop_psllvd, vop_psllvq, vop_psrlvd, vop_psrlvq, vop_psravd, vop_testps,
+	vop_testpd, vop_ptest_256, vop_testps_256, vop_testpd_256, vop_pmovmskb_256,
+	vop_movmskps_256, vop_movmskpd_256, vop_pmovsxbw_256, vop_pmovsxbd_256, vop_pmovsxbq_256,
+	vop_pmovsxwd_256, vop_pmovsxwq_256, vop_pmovsxdq_256, vop_pmovzxbw_256, vop_pmovzxbd_256,
+	vop_pmovzxbq_256, vop_pmovzxwd_256, vop_pmovzxwq_256, vop_pmovzxdq_256, vop_cvtdq2pd_256,
+	vop_cvtps2pd_256, vop_cvtpd2ps_256, vop_cvtpd2dq_256, vop_cvttpd2dq_256;
 /* clang-format on */
 
 #endif

@@ -77,6 +77,14 @@ static void every_op_round_trips(void **state)
 	x = ir_get(b, IR_V128, FAKE_W + 16);
 	ir_vop(b, VOP_PADDB, 0, x, x, IR_NONE);
 	ir_vop(b, VOP_PSHUFD, 0x1b, x, IR_NONE, IR_NONE);
+	w = ir_zext(b, IR_V256, x);
+	ir_vop(b, VOP_PADDB, 0, w, w, IR_NONE);
+	ir_vop(b, VOP_PSLLW, 0, w, x, IR_NONE);
+	ir_vop(b, VOP_BLENDPS, 0xa5, w, w, IR_NONE);
+	ir_vop(b, VOP_PMOVMSKB_256, 0, w, IR_NONE, IR_NONE);
+	ir_store(b, y, w, 0, 0);
+	ir_trunc(b, IR_V128, ir_get(b, IR_V256, FAKE_W + 32));
+	w = ir_trunc(b, IR_I16, y);
 	ir_call(b, &fake_helpers[0], y, y, IR_NONE);
 	ir_call(b, &fake_helpers[2], y, IR_NONE, IR_NONE);
 	ir_put(b, FAKE_R + 1, ir_trunc(b, IR_I8, y));
@@ -137,6 +145,8 @@ static void parser_messages(void **state)
 			    "line 1: value name expected, not 'v9999'");
 	assert_string_equal(parse_error("v0 = get_flags"),
 			    "line 1: f names flags, v anything else");
+	assert_string_equal(parse_error("v0 = vop.paddb.v7 v0, v0"),
+			    "line 1: type expected, not 'v7'");
 	assert_string_equal(parse_error("exit 7"), "line 1: '+' or '-' and a number expected");
 	assert_string_equal(parse_error("exit +9223372036854775808"),
 			    "line 1: 9223372036854775808 is too large");
@@ -242,6 +252,23 @@ static void verifier_refuses(void **state)
 		 "operation 1 (vop): argument 1 is void, not v128"},
 		{"v0 = get.v128 w0\nv1 = vop.paddb v0, v0, imm8=1\nexit +1",
 		 "operation 1 (vop): paddb has no imm8"},
+		{"v0 = get.v256 w0\nv1 = vop.paddb.v256 v0, v0\nput.v256 w1, v1\nexit +1", "fine"},
+		{"v0 = get.v256 w0\nv1 = vop.paddb v0, v0\nexit +1",
+		 "operation 1 (vop): argument 0 is v256, not v128"},
+		{"v0 = get.v256 w0\nv1 = get.v128 w0\nv2 = vop.paddb.v256 v0, v1\nexit +1",
+		 "operation 2 (vop): argument 1 is v128, not v256"},
+		{"v0 = get.v256 w0\nv1 = get.v128 w0\nv2 = vop.psllw.v256 v0, v1\nexit +1", "fine"},
+		{"v0 = get.v256 w0\nv2 = vop.psllw.v256 v0, v0\nexit +1",
+		 "operation 1 (vop): argument 1 is v256, not v128"},
+		{"v0 = get.v256 w0\nv1 = vop.aesimc.v256 v0\nexit +1",
+		 "operation 1 (vop): result must be v128"},
+		{"v0 = get.v128 w0\nv1 = zext.v256 v0\nv2 = trunc.v128 v1\nexit +1", "fine"},
+		{"v0 = get.i64 r0\nv1 = zext.v256 v0\nexit +1",
+		 "operation 1 (zext): argument 0 is i64, not v128"},
+		{"v0 = get.v256 w0\nv1 = trunc.i64 v0\nexit +1",
+		 "operation 1 (trunc): v256 is not an integer type"},
+		{"v0 = get.v128 w0\nv1 = sext.v256 v0\nexit +1",
+		 "operation 1 (sext): v256 is not an integer type"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)

@@ -1,4 +1,5 @@
-/* The interpreter's lowering on IR text: what a block leaves in guest state, for shapes that fuse. */
+/* The interpreter's lowering on IR text: what a block leaves in guest state, for shapes that fuse.
+ */
 #include "test.h"
 
 #include "engine/interpret/cache.h"
@@ -46,7 +47,8 @@ static struct x86_cpu *cpu_new(void)
 	return cpu;
 }
 
-/* rbx + rcx + 28h, whose last addition is put with its flags: the address form must not be taken. */
+/* rbx + rcx + 28h, whose last addition is put with its flags: the address form must not be taken.
+ */
 static void flags_want_the_addition_itself(void **state)
 {
 	struct x86_cpu *cpu = cpu_new();
@@ -105,12 +107,48 @@ static void narrow_logic_with_flags(void **state)
 	host_free(cpu);
 }
 
+/* Vectors of both widths: halves, extension, a shift count that lies in the upper half of what the
+ * shift overwrites. */
+static void vectors_of_two_widths(void **state)
+{
+	struct x86_cpu *cpu = cpu_new();
+
+	for (unsigned i = 0; i < 4; i++) {
+		cpu->vec[0].u64[i] = 0x0100010001000100ull * (i + 1);
+		cpu->vec[1].u64[i] = i;
+	}
+	run_text(cpu, "guest +0, 4\n"
+		      "v1 = get.v256 ymm0\n"
+		      "v2 = get.v128 ymm0\n"
+		      "v3 = get.v128 ymm1+16\n"
+		      "v4 = vop.psllw.v256 v1, v3\n"
+		      "put.v256 ymm1, v4\n"
+		      "v5 = vop.paddw.v256 v1, v1\n"
+		      "v6 = trunc.v128 v5\n"
+		      "v7 = zext.v256 v6\n"
+		      "put.v256 ymm0, v7\n"
+		      "put.v128 ymm2+16, v2\n"
+		      "v8 = zext.v256 v2\n"
+		      "put.v256 ymm3, v8\n"
+		      "exit +4\n");
+	for (unsigned i = 0; i < 4; i++) {
+		uint64_t old = 0x0100010001000100ull * (i + 1);
+
+		assert_int_equal(cpu->vec[1].u64[i], old << 2);
+		assert_int_equal(cpu->vec[0].u64[i], i < 2 ? old * 2 : 0);
+		assert_int_equal(cpu->vec[3].u64[i], i < 2 ? old : 0);
+		assert_int_equal(cpu->vec[2].u64[i], i < 2 ? 0 : 0x0100010001000100ull * (i - 1));
+	}
+	host_free(cpu);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(flags_want_the_addition_itself),
 		cmocka_unit_test(exchange_needs_a_copy),
 		cmocka_unit_test(narrow_logic_with_flags),
+		cmocka_unit_test(vectors_of_two_widths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

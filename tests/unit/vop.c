@@ -82,6 +82,47 @@ static void results_stay_in_bounds(void **state)
 	}
 }
 
+/* Both lanes of a twin are the 128-bit operation's, also when d is one of the arguments. */
+static void twins_are_two_lanes(void **state)
+{
+	static const unsigned shift[] = {[VOP_TWIN_IMM2] = 2,
+					 [VOP_TWIN_IMM3] = 3,
+					 [VOP_TWIN_IMM4] = 4,
+					 [VOP_TWIN_COUNT] = 0};
+
+	for (unsigned n = 0; n < VOP_COUNT; n++) {
+		const struct vop_info *r = &vop_table[n];
+
+		assert_true(vop_result_ok(n, r->result));
+		assert_int_equal(vop_result_ok(n, IR_V256), r->twin || r->result == IR_V256);
+		if (!r->twin)
+			continue;
+		assert_int_equal(r->result, IR_V128);
+		for (unsigned round = 0; round < 40; round++) {
+			union ir_vec arg[3], upper[3], want, hi;
+			unsigned imm = r->has_imm8 ? rnd() & 0xff : 0;
+
+			for (unsigned k = 0; k < 3; k++) {
+				bool count = vop_arg_type(n, IR_V256, k) == IR_V128;
+
+				assert_int_equal(count, r->twin == VOP_TWIN_COUNT && k == 1);
+				rnd_vec(&arg[k]);
+				memcpy(&upper[k], arg[k].u8 + (count ? 0 : 16), 16);
+			}
+			r->fn(&want, &arg[0], &arg[1], &arg[2], imm);
+			r->fn(&hi, &upper[0], &upper[1], &upper[2], imm >> shift[r->twin]);
+			memcpy(want.u8 + 16, &hi, 16);
+			for (unsigned k = 0; k < 3; k++) {
+				union ir_vec d[3] = {arg[0], arg[1], arg[2]};
+
+				vop_run_twin(n, &d[k], &d[0], &d[1], &d[2], imm);
+				if (memcmp(&d[k], &want, 32) != 0)
+					fail_msg("%s with d = argument %u", r->name, k);
+			}
+		}
+	}
+}
+
 /* ---- lane by lane: f of the two lanes, signed and unsigned */
 
 struct lane {
@@ -681,11 +722,12 @@ static void moves_agree(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rows_are_complete), cmocka_unit_test(results_stay_in_bounds),
-		cmocka_unit_test(lanes_agree),	     cmocka_unit_test(shifts_agree),
-		cmocka_unit_test(byte_shifts_agree), cmocka_unit_test(packing_agrees),
-		cmocka_unit_test(horizontal_agrees), cmocka_unit_test(sse4_agrees),
-		cmocka_unit_test(shuffles_agree),    cmocka_unit_test(moves_agree),
+		cmocka_unit_test(rows_are_complete),   cmocka_unit_test(results_stay_in_bounds),
+		cmocka_unit_test(twins_are_two_lanes), cmocka_unit_test(lanes_agree),
+		cmocka_unit_test(shifts_agree),	       cmocka_unit_test(byte_shifts_agree),
+		cmocka_unit_test(packing_agrees),      cmocka_unit_test(horizontal_agrees),
+		cmocka_unit_test(sse4_agrees),	       cmocka_unit_test(shuffles_agree),
+		cmocka_unit_test(moves_agree),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -189,6 +189,27 @@ IOP_FN(iop_vop)
 	NEXT;
 }
 
+IOP_FN(iop_vop_twin)
+{
+	vop_run_twin(op->imm & 0xffff, SLOT(op->d), SLOT(op->a), SLOT(op->b), SLOT(op->c),
+		     op->imm >> 16 & 0xff);
+	NEXT;
+}
+
+iop_fn iop_find_vop(unsigned vop, enum ir_type result)
+{
+	return result == vop_table[vop].result ? iop_vop : iop_vop_twin;
+}
+
+IOP_FN(iop_zext_vector)
+{
+	uint64_t *d = SLOT(op->d);
+
+	__builtin_memmove(d, SLOT(op->a), 16);
+	d[2] = d[3] = 0;
+	NEXT;
+}
+
 static inline uint64_t call_arg(struct x86_cpu *cpu, const struct icall_arg *a)
 {
 	uint64_t v = (*(const u64_any *)SLOT(a->slot) & a->mask) | a->k;

@@ -189,6 +189,7 @@ iop_fn iop_find_compare(enum ir_op op, enum ir_type t, bool immediate);
 iop_fn iop_find_branch(enum ir_op op, enum ir_type t, bool immediate);
 iop_fn iop_find_unary(enum ir_op op, enum ir_type t);
 iop_fn iop_find_extend(bool is_signed, enum ir_type from, enum ir_type to);
+IOP_FN(iop_zext_vector); /* V128 to V256 */
 
 /* Memory (exec_mem.c). indexed: address is a + (b << scale) + imm, else a + imm. wide: zero-extend
  * the value to 64 bits. */
@@ -217,6 +218,8 @@ IOP_FN(iop_pack_tuple); /* imm = key */
 IOP_FN(iop_if_state);	/* leave if condition imm holds for the guest's flags */
 IOP_FN(iop_if);		/* leave if the byte a is nonzero */
 IOP_FN(iop_vop);	/* imm = vop id | imm8 << 16 */
+IOP_FN(iop_vop_twin);	/* the same, the 256-bit twin */
+iop_fn iop_find_vop(unsigned vop, enum ir_type result);
 IOP_FN(iop_call);
 IOP_FN(iop_call_fault); /* and look at exit_code */
 IOP_FN(iop_exit_indirect);

@@ -163,7 +163,7 @@ static ir_ref same_place(const struct lower *l, ir_ref r)
 
 	if (i->op == IR_TRUNC)
 		return i->arg[0];
-	if (i->op == IR_ZEXT && is_clean(l, i->arg[0]) &&
+	if (i->op == IR_ZEXT && i->type != IR_V256 && is_clean(l, i->arg[0]) &&
 	    (i->type == IR_I64 || insn_of(l, i->arg[0])->op == IR_LOAD))
 		return i->arg[0];
 	return IR_NONE;
@@ -413,7 +413,9 @@ static void build_pure(struct lower *l, ir_ref r, struct built *o)
 		break;
 	case IR_ZEXT:
 	case IR_SEXT:
-		o->fn = iop_find_extend(i->op == IR_SEXT, ir_type_of(l->b, i->arg[0]), t);
+		o->fn = t == IR_V256
+				? iop_zext_vector
+				: iop_find_extend(i->op == IR_SEXT, ir_type_of(l->b, i->arg[0]), t);
 		o->a = lower_loc(l, i->arg[0]);
 		break;
 	case IR_COND:
@@ -421,7 +423,7 @@ static void build_pure(struct lower *l, ir_ref r, struct built *o)
 		build_flags_use(l, i, o);
 		break;
 	case IR_VOP:
-		o->fn = iop_vop;
+		o->fn = iop_find_vop((unsigned)i->imm & 0xffff, t);
 		o->imm = (int32_t)i->imm;
 		build_args(l, i, o);
 		break;

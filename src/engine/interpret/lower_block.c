@@ -231,7 +231,7 @@ static ir_ref extension_chain(const struct lower *l, ir_ref r)
 
 	for (ir_ref k = r + 1; k < l->b->count && l->value[v].uses == 1; k++) {
 		const struct ir_insn *n = insn_of(l, k);
-		if (n->op == IR_ZEXT && n->arg[0] == v)
+		if (n->op == IR_ZEXT && n->arg[0] == v && n->type <= IR_I64)
 			v = k;
 		else if (is_barrier(n) || n->op == IR_PUT)
 			break;
@@ -427,7 +427,7 @@ static void lower_vop_now(struct lower *l, ir_ref r)
 	for (int k = 0; k < 3; k++)
 		lower_consume(l, i->arg[k]);
 	uint16_t d = result_slot(l, r, &wide);
-	op = lower_emit(l, iop_vop);
+	op = lower_emit(l, iop_find_vop((unsigned)i->imm & 0xffff, (enum ir_type)i->type));
 	op->imm = (int32_t)i->imm;
 	op->a = s[0];
 	op->b = s[1];

@@ -81,7 +81,8 @@ static ir_ref forward_get(struct tracker *t, struct ir_insn *n, ir_ref self)
 			continue;
 		if (k->bytes == bytes)
 			return k->value;
-		if (k->bytes > bytes && k->bytes <= 8)
+		if (k->bytes > bytes &&
+		    (k->bytes <= 8) == (bytes <= 8)) /* no integer of a vector */
 			wider = k;
 	}
 	if (wider) {

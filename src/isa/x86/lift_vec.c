@@ -16,6 +16,16 @@ void lift_mmx_enter(struct lift *l)
 	ir_put(l->b, X86_OFF(ftag), ir_const(l->b, IR_I8, 0xff));
 }
 
+/* Legacy SSE compares look at three bits of the predicate, VEX at five (SDM vol. 2, CMPPS). */
+static unsigned vop_imm8(const struct x86_insn *i, unsigned vop)
+{
+	bool compare = vop == VOP_CMPPS || vop == VOP_CMPPD || vop == VOP_CMPSS || vop == VOP_CMPSD;
+
+	if (!vop_table[vop].has_imm8)
+		return 0;
+	return (unsigned)i->imm & (compare ? i->has_vex ? 31 : 7 : 0xff);
+}
+
 ir_ref lift_vop(struct lift *l, const struct x86_insn *i, unsigned vop, ir_ref a, ir_ref b,
 		ir_ref c)
 {
@@ -24,7 +34,7 @@ ir_ref lift_vop(struct lift *l, const struct x86_insn *i, unsigned vop, ir_ref a
 
 	if (check)
 		lift_sse_begin(l);
-	r = ir_vop(l->b, vop, vop_table[vop].has_imm8 ? (unsigned)i->imm & 0xff : 0, a, b, c);
+	r = ir_vop(l->b, vop, vop_imm8(i, vop), a, b, c);
 	if (check)
 		lift_sse_check(l, vop, r);
 	return r;
