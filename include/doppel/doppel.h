@@ -156,10 +156,10 @@ const char *doppel_nearest(const char *kind, const char *word);
 unsigned doppel_distance(const char *a, const char *b);
 
 /* The first instruction of bytes (len 1 to 64) through every stage, as text: decoded, lifted,
- * optimized, and run by the interpreter on the registers given as "rax=1,rbx=2,..." (NULL: none).
- * mode: 16, 32 or 64. Returns length as snprintf does, or -errno with *err. */
-int doppel_explain(const uint8_t *bytes, size_t len, unsigned mode, const char *registers, char *buf,
-		   size_t buf_len, struct doppel_error *err);
+ * optimized, run by an engine (NULL: "auto") on the registers given as "rax=1,rbx=2,..." (NULL: none),
+ * with the host code if the engine made some. mode: 16, 32 or 64. Returns length as snprintf does, or -errno with *err. */
+int doppel_explain(const uint8_t *bytes, size_t len, unsigned mode, const char *engine,
+		   const char *registers, char *buf, size_t buf_len, struct doppel_error *err);
 
 #ifdef __cplusplus
 }

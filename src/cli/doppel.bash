@@ -27,7 +27,7 @@ _doppel() {
 		compopt -o filenames
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return ;;
-	run:--engine | run:--machine)
+	run:--engine | run:--machine | explain:--engine)
 		COMPREPLY=($(compgen -W "$(_doppel_names "${prev#--}")" -- "$cur"))
 		return ;;
 	run:--trace | run:--dump)
@@ -53,7 +53,7 @@ _doppel() {
 	run:--clock)
 		COMPREPLY=($(compgen -W "real counted" -- "$cur"))
 		return ;;
-	run:--append | run:--cpus | run:--memory | explain:--set)
+	run:--append | run:--cpus | run:--memory | run:--code-cache | explain:--set)
 		return ;;
 	explain:--mode)
 		COMPREPLY=($(compgen -W "16 32 64" -- "$cur"))
@@ -61,7 +61,7 @@ _doppel() {
 	esac
 	case $cmd in
 	run) COMPREPLY=($(compgen -W "$(_doppel_names option)" -- "$cur")) ;;
-	explain) COMPREPLY=($(compgen -W "--mode --set --help" -- "$cur")) ;;
+	explain) COMPREPLY=($(compgen -W "--mode --engine --set --help" -- "$cur")) ;;
 	help) COMPREPLY=($(compgen -W "$(_doppel_names command)" -- "$cur")) ;;
 	esac
 }

@@ -11,9 +11,11 @@ enum { EXPLAIN_BYTES_MAX = 64, EXPLAIN_TEXT_BYTES = 256 * 1024 };
 void cli_explain_help(FILE *out)
 {
 	fprintf(out,
-		"usage: doppel explain HEX... [--mode 16|32|64] [--set REG=VALUE,...]\n\n"
-		"Decodes the instruction, lifts it to IR, optimizes the IR, runs it on the\n"
-		"interpreter, and prints each stage.\n\noptions:\n"
+		"usage: doppel explain HEX... [--mode 16|32|64] [--engine NAME] [--set "
+		"REG=VALUE,...]\n\n"
+		"Decodes the instruction, lifts it to IR, optimizes the IR, runs it, and prints\n"
+		"each stage, with the host code if the engine makes some.\n\noptions:\n"
+		"  --engine NAME          the engine that runs it (default auto)\n"
 		"  --mode 16|32|64        code size (default 64)\n"
 		"  --set REG=VALUE,...    registers before it runs, for example rax=1,rbx=0x20\n"
 		"\nexample:\n"
@@ -40,7 +42,8 @@ static bool add_hex(const char *text, uint8_t *bytes, size_t *len)
 	return true;
 }
 
-static int explain(const uint8_t *bytes, size_t len, unsigned mode, const char *set)
+static int explain(const uint8_t *bytes, size_t len, unsigned mode, const char *engine,
+		   const char *set)
 {
 	struct doppel_error err;
 	char *text = malloc(EXPLAIN_TEXT_BYTES);
@@ -48,7 +51,7 @@ static int explain(const uint8_t *bytes, size_t len, unsigned mode, const char *
 
 	if (!text)
 		return cli_fail(CLI_EXIT_CONFIG, "out of memory");
-	r = doppel_explain(bytes, len, mode, set, text, EXPLAIN_TEXT_BYTES, &err);
+	r = doppel_explain(bytes, len, mode, engine, set, text, EXPLAIN_TEXT_BYTES, &err);
 	if (r >= 0)
 		fputs(text, stdout);
 	free(text);
@@ -58,12 +61,13 @@ static int explain(const uint8_t *bytes, size_t len, unsigned mode, const char *
 int cli_explain(int argc, char **argv)
 {
 	static const struct option options[] = {{"mode", required_argument, NULL, 'm'},
+						{"engine", required_argument, NULL, 'e'},
 						{"set", required_argument, NULL, 's'},
 						{"help", no_argument, NULL, 'h'},
 						{0}};
 	uint8_t bytes[EXPLAIN_BYTES_MAX];
 	unsigned mode = 64;
-	const char *set = NULL;
+	const char *set = NULL, *engine = NULL;
 	size_t len = 0;
 	int c;
 
@@ -71,6 +75,8 @@ int cli_explain(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, ":", options, NULL)) != -1) {
 		if (c == 's') {
 			set = optarg;
+		} else if (c == 'e') {
+			engine = optarg;
 		} else if (c == 'm') {
 			if (!cli_parse_unsigned(optarg, &mode) ||
 			    (mode != 16 && mode != 32 && mode != 64))
@@ -91,5 +97,5 @@ int cli_explain(int argc, char **argv)
 				argv[optind], EXPLAIN_BYTES_MAX);
 	if (len == 0)
 		return cli_fail(CLI_EXIT_USAGE, "explain: no bytes were given: doppel explain 90");
-	return explain(bytes, len, mode, set);
+	return explain(bytes, len, mode, engine, set);
 }

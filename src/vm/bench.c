@@ -160,18 +160,19 @@ void bench_destroy(struct bench *b)
 	host_ram_unmap(b->ram, BENCH_RAM);
 }
 
-int bench_run(struct bench *b, uint64_t insns, enum engine_exit *exit, struct error *err)
+int bench_run(struct bench *b, const struct engine *engine, const struct engine_config *how,
+	      uint64_t insns, enum engine_exit *exit, struct error *err)
 {
-	const struct engine *engine = engine_find("interpret");
-	const struct engine_config cfg = {.decoder = b->decoder};
+	struct engine_config cfg = *how;
 	struct engine_group *group = engine_group_create(1);
 	struct engine_cpu *e = NULL;
 	int r = -ENOMEM;
 
-	if (group && engine)
+	cfg.decoder = b->decoder;
+	if (group)
 		r = engine->cpu_create(&e, group, b->cpu, &cfg, err);
 	else
-		error_set(err, r, "no interpreter");
+		error_set(err, r, "out of memory");
 	if (r == 0) {
 		engine_group_add(group, b->cpu);
 		engine_group_enter(group, b->cpu);

@@ -25,7 +25,8 @@ struct bench {
 /* mode: 16 (real), 32 (flat, no paging) or 64. bench_destroy is right after a failure too. */
 int bench_create(struct bench *b, unsigned mode, struct error *err);
 void bench_destroy(struct bench *b);
-/* Carry out insns instructions from cpu->rip on the interpreter. */
-int bench_run(struct bench *b, uint64_t insns, enum engine_exit *exit, struct error *err);
+/* Carry out insns instructions from cpu->rip. how->decoder is not looked at: it is the bench's. */
+int bench_run(struct bench *b, const struct engine *engine, const struct engine_config *how,
+	      uint64_t insns, enum engine_exit *exit, struct error *err);
 
 #endif

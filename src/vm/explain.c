@@ -1,7 +1,8 @@
 /*
- * One instruction through every stage, as text: decoded, lifted, optimized, and carried out by the
- * interpreter on a machine of one CPU and 2 MiB of RAM: ring 0, flat segments, memory mapped onto
- * itself, no devices. The instruction is at 0x1000, the stack ends at 0x8000.
+ * One instruction through every stage, as text: decoded, lifted, optimized, and carried out by an
+ * engine, whose host code is shown if it makes some, on a machine of one CPU and 2 MiB of RAM: ring
+ * 0, flat segments, memory mapped onto itself, no devices. The instruction is at 0x1000, the stack
+ * ends at 0x8000.
  */
 #include "vm/vm.h"
 
@@ -154,8 +155,29 @@ static void catch_fault(void *opaque, const char *line)
 		strncpy(first, line, FAULT_TEXT_BYTES - 1);
 }
 
-static int add_run(struct text *t, struct bench *b, struct error *err)
+/* The lines of the engine's own dump, without the block's head. */
+static void add_host_line(void *opaque, const char *line)
 {
+	struct text *t = opaque;
+
+	if (strncmp(line, "; host code", 11) == 0)
+		text_add(t, "\nhost code\n");
+	else if (line[0] == ' ')
+		text_add(t, "%s\n", line);
+}
+
+static int add_run(struct text *t, struct bench *b, const struct engine *engine, struct error *err)
+{
+	const struct engine_config how = {
+		.max_block_insns = 1,
+		.hot_threshold = 1,
+		.dump = ENGINE_DUMP_HOST,
+		.has_dump_addr = true,
+		.dump_addr = BENCH_CODE,
+		.dump_line = add_host_line,
+		.dump_host = vm_dump_host,
+		.dump_opaque = t,
+	};
 	char fault[FAULT_TEXT_BYTES] = "";
 	struct trace trace = {BIT(TRACE_FAULT), catch_fault, fault};
 	struct x86_cpu *before = host_ram_map(sizeof(*before));
@@ -169,11 +191,11 @@ static int add_run(struct text *t, struct bench *b, struct error *err)
 		memcpy(before, b->cpu, sizeof(*before));
 		memcpy(ram, b->ram, BENCH_RAM);
 		b->cpu->trace = &trace;
-		r = bench_run(b, 1, &exit, err);
+		r = bench_run(b, engine, &how, 1, &exit, err);
 		b->cpu->trace = NULL;
 	}
 	if (r == 0) {
-		text_add(t, "\nrun\n");
+		text_add(t, "\nrun by %s\n", engine->name);
 		if (fault[0])
 			text_add(t, "  raises: %s\n", fault);
 		text_add(t, "%s", exit_text(exit));
@@ -189,7 +211,7 @@ static int add_run(struct text *t, struct bench *b, struct error *err)
 }
 
 static int explain(struct text *t, struct bench *b, const uint8_t *bytes, size_t len,
-		   struct error *err)
+		   const struct engine *engine, struct error *err)
 {
 	struct x86_insn insn;
 	int r;
@@ -209,14 +231,15 @@ static int explain(struct text *t, struct bench *b, const uint8_t *bytes, size_t
 		break;
 	}
 	r = add_lifted(t, b, (unsigned)len, err);
-	return r ? r : add_run(t, b, err);
+	return r ? r : add_run(t, b, engine, err);
 }
 
-int doppel_explain(const uint8_t *bytes, size_t len, unsigned mode, const char *registers,
-		   char *buf, size_t buf_len, struct doppel_error *err)
+int doppel_explain(const uint8_t *bytes, size_t len, unsigned mode, const char *engine,
+		   const char *registers, char *buf, size_t buf_len, struct doppel_error *err)
 {
 	struct text t = {buf, buf_len, 0};
 	struct error *e = (struct error *)err;
+	const struct engine *how;
 	struct bench b;
 	int r;
 
@@ -224,13 +247,16 @@ int doppel_explain(const uint8_t *bytes, size_t len, unsigned mode, const char *
 		return error_set(e, -EINVAL, "mode %u: must be 16, 32 or 64", mode);
 	if (len == 0 || len > BENCH_CODE_MAX)
 		return error_set(e, -EINVAL, "%zu bytes: must be 1 to %d", len, BENCH_CODE_MAX);
+	r = vm_engine_choose(engine ? engine : "auto", &how, e);
+	if (r)
+		return r;
 	r = bench_create(&b, mode, e);
 	if (r == 0) {
 		memcpy(b.ram + BENCH_CODE, bytes, len);
 		r = vm_register_list(b.cpu, registers ? registers : "", e);
 	}
 	if (r == 0)
-		r = explain(&t, &b, bytes, len, e);
+		r = explain(&t, &b, bytes, len, how, e);
 	bench_destroy(&b);
 	return r ? r : (int)t.len;
 }

@@ -78,6 +78,7 @@ def test_version():
     (["explain"], "no bytes"),
     (["explain", "4"], "hex"),
     (["explain", "zz"], "hex"),
+    (["explain", "90", "--engine"], "needs a value"),
     (["explain", "90", "--mode", "8"], "16, 32 or 64"),
     (["explain", "90", "--mod", "64", "--sett"], "did you mean --set?"),
     (["doctor", "please"], "unexpected"),
