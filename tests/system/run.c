@@ -1,9 +1,13 @@
 /*
  * Runs one guest image under every engine that works here, each time in several ways that must not
- * make a difference: as it is, without optimization passes, with blocks of one instruction, and
- * with the counted clock. What the image printed is shown when it fails.
+ * make a difference: as it is, without optimization passes, with blocks of one instruction, with
+ * the counted clock, and with each choice an engine can make badly on purpose (--stress). What the
+ * image printed is shown when it fails.
  *
  * usage: run IMAGE [--cpus N] [--cpu MODEL] [--expect exit|crash|poweroff] [--text WORDS]
+ *                  [--engine NAME] [--way WORDS]
+ *
+ * --engine and --way (part of its name) choose among the runs.
  *
  * exit: the image itself counts its failures and writes them to the debug-exit port. WORDS must be
  * in the report of a crash.
@@ -19,20 +23,56 @@ enum { OUT_MAX = 256 * 1024, WAIT_MS = 120000 };
 struct image {
 	const char *path, *cpu, *expect;
 	unsigned cpus;
-	const char *text; /* must be in a crash report */
+	const char *text;	  /* must be in a crash report */
+	const char *engine, *way; /* only these, or NULL */
 };
 
 struct way {
-	const char *name, *disable_passes;
+	const char *name;
+	const char *engine; /* the only one for which this is another way, or NULL */
+	const char *disable_passes, *stress;
+	bool slow; /* not of images of several CPUs, which take seconds, in the quick scope */
 	unsigned max_block_insns;
 	enum doppel_clock clock;
 };
 
 static const struct way ways[] = {
-	{"plain", NULL, 0, DOPPEL_CLOCK_REAL},
-	{"no passes", "all", 0, DOPPEL_CLOCK_REAL},
-	{"one instruction a block", NULL, 1, DOPPEL_CLOCK_REAL},
-	{"counted clock", NULL, 0, DOPPEL_CLOCK_COUNTED},
+	{.name = "plain"},
+	{.name = "no passes", .disable_passes = "all"},
+	{.name = "one instruction a block", .max_block_insns = 1},
+	{.name = "counted clock", .clock = DOPPEL_CLOCK_COUNTED},
+	{.name = "all", .engine = "translate", .stress = "translate-all"},
+	{.name = "all, counted clock",
+	 .slow = true,
+	 .engine = "translate",
+	 .stress = "translate-all",
+	 .clock = DOPPEL_CLOCK_COUNTED},
+	{.name = "all, no passes",
+	 .slow = true,
+	 .engine = "translate",
+	 .disable_passes = "all",
+	 .stress = "translate-all"},
+	{.name = "all, one-insn",
+	 .slow = true,
+	 .engine = "translate",
+	 .stress = "translate-all,one-insn"},
+	{.name = "all, tiny-cache", .engine = "translate", .stress = "translate-all,tiny-cache"},
+	{.name = "all, no-chain",
+	 .slow = true,
+	 .engine = "translate",
+	 .stress = "translate-all,no-chain"},
+	{.name = "all, random-regs",
+	 .slow = true,
+	 .engine = "translate",
+	 .stress = "translate-all,random-regs"},
+	{.name = "all, no-trace",
+	 .slow = true,
+	 .engine = "translate",
+	 .stress = "translate-all,no-trace"},
+	{.name = "at the third time", .slow = true, .engine = "translate", .stress = "hot=3"},
+	{.name = "everything at once",
+	 .engine = "translate",
+	 .stress = "tiny-cache,no-chain,random-regs=2,no-trace,hot=2"},
 };
 
 struct run {
@@ -93,6 +133,7 @@ static bool run_one(const struct image *im, const char *engine, const struct way
 	cfg.kernel = im->path;
 	cfg.clock = w->clock;
 	cfg.disable_passes = w->disable_passes;
+	cfg.stress = w->stress;
 	cfg.max_block_insns = w->max_block_insns;
 	cfg.debug_output = output;
 	cfg.opaque = r;
@@ -115,6 +156,19 @@ static bool run_one(const struct image *im, const char *engine, const struct way
 	return ok;
 }
 
+static bool way_of(const struct image *im, const char *engine, const struct way *w)
+{
+	const char *scope = getenv("DOPPEL_TEST_SCOPE");
+
+	if (w->engine && strcmp(w->engine, engine) != 0)
+		return false;
+	if (im->engine && strcmp(im->engine, engine) != 0)
+		return false;
+	if (w->slow && im->cpus > 1 && !im->way && !(scope && strcmp(scope, "all") == 0))
+		return false;
+	return !im->way || strstr(w->name, im->way);
+}
+
 static bool parse(struct image *im, int argc, char **argv)
 {
 	*im = (struct image){.expect = "exit", .cpus = 1};
@@ -131,6 +185,10 @@ static bool parse(struct image *im, int argc, char **argv)
 			im->expect = argv[++i];
 		else if (strcmp(argv[i], "--text") == 0)
 			im->text = argv[++i];
+		else if (strcmp(argv[i], "--engine") == 0)
+			im->engine = argv[++i];
+		else if (strcmp(argv[i], "--way") == 0)
+			im->way = argv[++i];
 		else
 			return false;
 	}
@@ -141,16 +199,22 @@ int main(int argc, char **argv)
 {
 	struct doppel_engine_info e;
 	struct image im;
+	unsigned runs = 0;
 	bool ok = true;
 
 	setvbuf(stdout, NULL, _IONBF, 0);
 	if (!parse(&im, argc, argv)) {
 		fprintf(stderr, "usage: run IMAGE [--cpus N] [--cpu MODEL] [--expect END] "
-				"[--text WORDS]\n");
+				"[--text WORDS] [--engine NAME] [--way WORDS]\n");
 		return 2;
 	}
 	for (unsigned i = 0; doppel_engine_info(i, &e); i++)
 		for (unsigned w = 0; e.works && w < sizeof(ways) / sizeof(ways[0]); w++)
-			ok &= run_one(&im, e.name, &ways[w]);
-	return ok ? 0 : 1;
+			if (way_of(&im, e.name, &ways[w])) {
+				ok &= run_one(&im, e.name, &ways[w]);
+				runs++;
+			}
+	if (runs == 0)
+		printf("no engine or way of that name\n");
+	return ok && runs ? 0 : 1;
 }
