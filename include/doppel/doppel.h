@@ -35,6 +35,7 @@ struct doppel_config {
 	const char *machine;	   /* "pc" */
 	const char *engine;	   /* "auto", or one that doppel_engine_info names */
 	const char *cpu;	   /* "max", "x86-64-v2,-aes", ... */
+	const char *host_cpu;	   /* use less of the host: "max", "x86-64-v2", "max,-fma", ... */
 	unsigned cpus;		   /* 1..64; 0 = 1 */
 	uint64_t memory_bytes;	   /* whole 4 KiB pages, a pc at least 2 MiB; 0 = 512 MiB */
 	enum doppel_clock clock;
@@ -145,6 +146,10 @@ struct doppel_engine_info {
 	char cost[200]; /* what running under it costs */
 };
 bool doppel_engine_info(unsigned index, struct doppel_engine_info *out);
+
+/* What a doppel_config's host_cpu leaves of this host's CPU, as text: the level, then features.
+ * Returns length as snprintf does, or -errno with *err: -ENOTSUP if it is too little. */
+int doppel_host_cpu(const char *spec, char *buf, size_t len, struct doppel_error *err);
 
 /* Names for help texts and completion: kind "machine", "engine", "cpu", "feature", "trace", "dump",
  * "pass", "stress". NULL past the last. *text (may be NULL) gets one line about it. */

@@ -27,10 +27,16 @@ static void print_engine(const struct doppel_engine_info *e)
 
 static void print_host(void)
 {
+	char cpu[256];
+	struct doppel_error err;
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES);
 
 	printf("\nhost              %ld CPUs, %lld MiB of memory\n", cpus,
 	       (long long)pages * sysconf(_SC_PAGESIZE) >> 20);
+	if (doppel_host_cpu(NULL, cpu, sizeof(cpu), &err) < 0)
+		printf("                  %s\n", err.text);
+	else
+		printf("                  %s\n", cpu);
 }
 
 static void print_guest(void)

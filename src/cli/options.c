@@ -37,6 +37,7 @@ static const struct row rows[] = {
 	{"engine", "NAME", "how the CPUs are carried out: auto, or one that\n"
 	 "\"doppel doctor\" lists: translate, interpret", KIND_STRING, OFF(engine)},
 	{"cpu", "MODEL[,+F][,-F]", "CPU model, with features added or taken away", KIND_STRING, OFF(cpu)},
+	{"host-cpu", "LEVEL[,-F]", "use less of the host's CPU: x86-64-v2, max,-fma, ...", KIND_STRING, OFF(host_cpu)},
 	{"cpus", "N", "number of CPUs, 1 to 64 (default 1)", KIND_NUMBER, OFF(cpus)},
 	{"memory", "SIZE", "memory, with suffix K, M or G (default 512M)", KIND_SIZE, OFF(memory_bytes)},
 	{"machine", "NAME", "what is wired to what: pc", KIND_STRING, OFF(machine)},

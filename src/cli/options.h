@@ -13,7 +13,7 @@ enum serial_kind { SERIAL_STDIO, SERIAL_NONE, SERIAL_FILE };
 
 /* Strings are owned; NULL = not given. */
 struct run_options {
-	char *kernel, *initrd, *append, *machine, *engine, *cpu;
+	char *kernel, *initrd, *append, *machine, *engine, *cpu, *host_cpu;
 	char *trace, *dump, *no_pass, *stress, *config;
 	char *serial_path;
 	enum serial_kind serial;

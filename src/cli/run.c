@@ -116,6 +116,7 @@ static int create(struct run *r)
 	cfg.machine = o->machine;
 	cfg.engine = o->engine;
 	cfg.cpu = o->cpu;
+	cfg.host_cpu = o->host_cpu;
 	cfg.cpus = o->cpus;
 	cfg.memory_bytes = o->memory_bytes;
 	cfg.clock = o->clock;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "host/host.h"
 #include "isa/x86/cpu.h"
 
 struct x86_decoder;
@@ -44,6 +45,7 @@ enum {
 
 struct engine_config {
 	const struct x86_decoder *decoder;
+	const struct host_cpu *host; /* use only this of the host's CPU; NULL: all of it */
 	unsigned max_block_insns; /* 0, or more than an engine can: its default */
 	uint64_t disabled_passes; /* bit per index in ir_passes */
 
@@ -70,6 +72,11 @@ struct engine_config {
 	void (*code_removed)(void *opaque, const void *rx, size_t bytes);
 	void *code_opaque;
 };
+
+static inline struct host_cpu engine_host(const struct engine_config *cfg)
+{
+	return cfg->host ? *cfg->host : host_cpu_detect();
+}
 
 struct engine_info { /* for doctor */
 	bool works;

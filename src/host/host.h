@@ -84,6 +84,58 @@ void host_thread_join(struct host_thread *t);
 /* Let another thread run (spin loops of the guest: PAUSE with more CPUs than cores). */
 void host_yield(void);
 
+/*
+ * What the host CPU has beyond the base of x86-64, which ends with SSE2. Read by CPUID once and
+ * carried along, so that less can be pretended. Features of YMM registers count only where the
+ * host's kernel keeps those.
+ */
+enum {
+	HOST_CPU_SSE3 = 1 << 0,
+	HOST_CPU_SSSE3 = 1 << 1,
+	HOST_CPU_SSE41 = 1 << 2,
+	HOST_CPU_SSE42 = 1 << 3,
+	HOST_CPU_POPCNT = 1 << 4,
+	HOST_CPU_CX16 = 1 << 5,
+	HOST_CPU_AVX = 1 << 6,
+	HOST_CPU_AVX2 = 1 << 7,
+	HOST_CPU_FMA = 1 << 8,
+	HOST_CPU_F16C = 1 << 9,
+	HOST_CPU_BMI1 = 1 << 10,
+	HOST_CPU_BMI2 = 1 << 11,
+	HOST_CPU_LZCNT = 1 << 12,
+	HOST_CPU_MOVBE = 1 << 13,
+	HOST_CPU_AES = 1 << 14,
+	HOST_CPU_PCLMUL = 1 << 15,
+	HOST_CPU_SHA = 1 << 16,
+	HOST_CPU_ADX = 1 << 17,
+	HOST_CPU_ERMS = 1 << 18,
+	HOST_CPU_FSRM = 1 << 19,
+
+	HOST_CPU_V2 = HOST_CPU_SSE3 | HOST_CPU_SSSE3 | HOST_CPU_SSE41 | HOST_CPU_SSE42 |
+		      HOST_CPU_POPCNT | HOST_CPU_CX16,
+	HOST_CPU_V3 = HOST_CPU_V2 | HOST_CPU_AVX | HOST_CPU_AVX2 | HOST_CPU_FMA | HOST_CPU_F16C |
+		      HOST_CPU_BMI1 | HOST_CPU_BMI2 | HOST_CPU_LZCNT | HOST_CPU_MOVBE,
+	/* Without these there is no way to carry out some guest instructions. */
+	HOST_CPU_REQUIRED = HOST_CPU_V2,
+};
+struct host_cpu {
+	uint32_t features; /* HOST_CPU_* */
+};
+static inline bool host_cpu_has(const struct host_cpu *c, uint32_t features)
+{
+	return (c->features & features) == features;
+}
+struct error;
+struct host_cpu host_cpu_detect(void);
+/* What is there of "max", "x86-64-v3", "x86-64-v2" or "x86-64-v1", with features taken away:
+ * "x86-64-v3,-fma". NULL and "" are max. What needs a feature goes with it. 0 or -EINVAL. */
+int host_cpu_parse(struct host_cpu *out, const char *spec, struct error *err);
+/* 0, or -ENOTSUP with a message if something of HOST_CPU_REQUIRED is not there. */
+int host_cpu_check(const struct host_cpu *c, struct error *err);
+/* Names: the highest level all of which is there; and feature k with its bit, NULL past the last. */
+const char *host_cpu_level(const struct host_cpu *c);
+const char *host_cpu_feature_name(unsigned k, uint32_t *bit);
+
 /* Print text to standard error and abort. */
 _Noreturn void host_panic(const char *text);
 

@@ -368,8 +368,8 @@ const struct vop_info vop_table[] = {
 	[VOP_SHA1RNDS4] =          {"sha1rnds4",       V,   {V, V},      true,  false, NONE,  vop_sha1rnds4},
 	[VOP_SHA256RNDS2] =        {"sha256rnds2",     V,   {V, V, V},   false, false, NONE,  vop_sha256rnds2},
 	/* BMI2 */
-	[VOP_PDEP] =               {.name = "pdep", .result = I64, .arg = {I64, I64}, .fn = vop_pdep_soft},
-	[VOP_PEXT] =               {.name = "pext", .result = I64, .arg = {I64, I64}, .fn = vop_pext_soft},
+	[VOP_PDEP] =               {.name = "pdep", .result = I64, .arg = {I64, I64}, .fn = vop_pdep},
+	[VOP_PEXT] =               {.name = "pext", .result = I64, .arg = {I64, I64}, .fn = vop_pext},
 	/* AVX, AVX2: what is more than a twin */
 	[VOP_PBROADCASTB] =        {"pbroadcastb",     V,   {V},         false, false, NONE,  vop_pbroadcastb},
 	[VOP_PBROADCASTW] =        {"pbroadcastw",     V,   {V},         false, false, NONE,  vop_pbroadcastw},

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "base/bits.h"
+#include "host/host.h"
 #include "ir/ir.h"
 
 /* A value slot, wide enough for any type; scalars use u64[0] (upper bits undefined above type). A
@@ -52,13 +53,31 @@ struct vop_info {
 
 extern const struct vop_info vop_table[];
 
+/*
+ * What fn asks of the host beyond HOST_CPU_REQUIRED, and what does the same on any host. One row for
+ * each vop (vop_host.c); needs 0: fn itself runs anywhere. Engines choose when they lower or emit,
+ * so that one that also emits the instruction itself asks the same question.
+ */
+typedef void vop_fn(union ir_vec *d, const union ir_vec *a, const union ir_vec *b,
+		    const union ir_vec *c, unsigned imm8);
+struct vop_host {
+	uint32_t needs; /* HOST_CPU_* */
+	vop_fn *soft;
+};
+extern const struct vop_host vop_hosts[VOP_COUNT];
+
+static inline bool vop_needs_soft(unsigned vop, const struct host_cpu *host)
+{
+	return !host_cpu_has(host, vop_hosts[vop].needs);
+}
+
 /* The type of argument k when the result has type `result`: the row's, or V256 in a twin. */
 enum ir_type vop_arg_type(unsigned vop, enum ir_type result, unsigned k);
 /* Whether the operation can have that result. */
 bool vop_result_ok(unsigned vop, enum ir_type result);
-/* The twin's result, from the row's function on each lane. As fn, but d may also overlap arguments in
+/* The twin's result, from fn, the row's or the plain one, on each lane. As fn, but d may also overlap arguments in
  * part. */
-void vop_run_twin(unsigned vop, union ir_vec *d, const union ir_vec *a, const union ir_vec *b,
-		  const union ir_vec *c, unsigned imm8);
+void vop_run_twin(unsigned vop, vop_fn *fn, union ir_vec *d, const union ir_vec *a,
+		  const union ir_vec *b, const union ir_vec *c, unsigned imm8);
 
 #endif

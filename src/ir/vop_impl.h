@@ -4,9 +4,6 @@
 
 #include "ir/vop.h"
 
-typedef void vop_fn(union ir_vec *d, const union ir_vec *a, const union ir_vec *b,
-		    const union ir_vec *c, unsigned imm8);
-
 /* clang-format off */
 /* moving: between integers and vectors, halves and lanes */
 vop_fn vop_from32, vop_from64, vop_to32, vop_to64, vop_tohi64, vop_movq, vop_movss,
@@ -90,6 +87,11 @@ vop_fn vop_pbroadcastb, vop_pbroadcastw, vop_pbroadcastd, vop_pbroadcastq, vop_p
 	vop_pmovsxwd_256, vop_pmovsxwq_256, vop_pmovsxdq_256, vop_pmovzxbw_256, vop_pmovzxbd_256,
 	vop_pmovzxbq_256, vop_pmovzxwd_256, vop_pmovzxwq_256, vop_pmovzxdq_256, vop_cvtdq2pd_256,
 	vop_cvtps2pd_256, vop_cvtpd2ps_256, vop_cvtpd2dq_256, vop_cvttpd2dq_256;
+/* plain versions for hosts without the instructions (vop_host.c) */
+vop_fn vop_aesenc_soft, vop_aesenclast_soft, vop_aesdec_soft, vop_aesdeclast_soft,
+	vop_aesimc_soft, vop_aeskeygenassist_soft, vop_pclmulqdq_soft, vop_sha1nexte_soft,
+	vop_sha1msg1_soft, vop_sha1msg2_soft, vop_sha256msg1_soft, vop_sha256msg2_soft,
+	vop_sha1rnds4_soft, vop_sha256rnds2_soft;
 /* clang-format on */
 
 #endif

@@ -38,14 +38,14 @@ static const union ir_vec *upper(const union ir_vec *v)
 	return v ? (const union ir_vec *)(v->u8 + 16) : NULL;
 }
 
-void vop_run_twin(unsigned vop, union ir_vec *d, const union ir_vec *a, const union ir_vec *b,
-		  const union ir_vec *c, unsigned imm8)
+void vop_run_twin(unsigned vop, vop_fn *fn, union ir_vec *d, const union ir_vec *a,
+		  const union ir_vec *b, const union ir_vec *c, unsigned imm8)
 {
 	const struct vop_info *v = &vop_table[vop];
 	uint8_t r[32];
 
-	v->fn((union ir_vec *)r, a, b, c, imm8);
-	v->fn((union ir_vec *)(r + 16), upper(a), v->twin == VOP_TWIN_COUNT ? b : upper(b),
-	      upper(c), upper_imm((enum vop_twin)v->twin, imm8));
+	fn((union ir_vec *)r, a, b, c, imm8);
+	fn((union ir_vec *)(r + 16), upper(a), v->twin == VOP_TWIN_COUNT ? b : upper(b), upper(c),
+	   upper_imm((enum vop_twin)v->twin, imm8));
 	memcpy(d, r, 32);
 }

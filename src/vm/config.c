@@ -92,6 +92,10 @@ static int resolve_words(struct vm_config *out, const struct doppel_config *in, 
 				  &out->disabled_passes, err);
 	if (r == 0)
 		r = x86_cpuid_model_parse(&out->model, in->cpu ? in->cpu : "max", out->cpus, err);
+	if (r == 0)
+		r = host_cpu_parse(&out->host, in->host_cpu, err);
+	if (r == 0)
+		r = host_cpu_check(&out->host, err);
 	return r;
 }
 

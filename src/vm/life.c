@@ -143,6 +143,7 @@ static int create_engine(struct doppel_vm *vm, struct error *err)
 	struct engine_config ec = {
 		.max_block_insns = vm->cfg.max_block_insns,
 		.disabled_passes = vm->cfg.disabled_passes,
+		.host = &vm->cfg.host,
 		.code_cache_bytes = vm->cfg.code_cache_bytes,
 		.hot_threshold = vm->cfg.hot_threshold,
 		.stress = vm->cfg.stress,

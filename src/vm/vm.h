@@ -51,6 +51,7 @@ struct vm_config {
 	size_t code_cache_bytes; /* of one CPU */
 	bool perf_map, gdb_jit;
 	struct x86_cpuid_model model;
+	struct host_cpu host;
 };
 
 /* One guest CPU. */

@@ -12,6 +12,7 @@
 
 #include "ir/pass.h"
 #include "vm/nearest.h"
+#include "vm/text.h"
 
 enum { WORD_BYTES = 64 };
 
@@ -267,6 +268,29 @@ const char *doppel_name(const char *kind, unsigned index, const char **text)
 		if (strcmp(kind, kinds[i].kind) == 0)
 			return kinds[i].name(index, text ? text : &dropped);
 	return NULL;
+}
+
+int doppel_host_cpu(const char *spec, char *buf, size_t len, struct doppel_error *err)
+{
+	struct text t = {buf, len, 0};
+	struct host_cpu c;
+	struct error e;
+	const char *name;
+	uint32_t bit;
+	int r = host_cpu_parse(&c, spec, &e);
+
+	if (r == 0)
+		r = host_cpu_check(&c, &e);
+	if (r) {
+		if (err)
+			snprintf(err->text, sizeof(err->text), "%s", e.text);
+		return r;
+	}
+	text_add(&t, "%s:", host_cpu_level(&c));
+	for (unsigned k = 0; (name = host_cpu_feature_name(k, &bit)); k++)
+		if (host_cpu_has(&c, bit))
+			text_add(&t, " %s", name);
+	return (int)t.len;
 }
 
 bool doppel_engine_info(unsigned index, struct doppel_engine_info *out)

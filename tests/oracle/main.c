@@ -26,6 +26,7 @@ struct group {
 struct oracle {
 	const struct engine *how;
 	struct machine *m;
+	struct host_cpu host;
 	struct generator g;
 	uint64_t seed, first, cases, disabled;
 	const char *row;
@@ -112,7 +113,7 @@ static void blame_pass(struct oracle *o, const struct oracle_case *c, struct out
 	bool any = false;
 
 	for (unsigned p = 0; ir_passes[p].name; p++) {
-		struct machine *m = machine_create(o->how, o->disabled | 1ull << p, 0);
+		struct machine *m = machine_create(o->how, o->disabled | 1ull << p, 0, &o->host);
 
 		if (agrees(o, m, c, native, engine)) {
 			printf("  vanishes without pass %s\n", ir_passes[p].name);
@@ -121,7 +122,7 @@ static void blame_pass(struct oracle *o, const struct oracle_case *c, struct out
 		machine_destroy(m);
 	}
 	if (!any && c->insns > 1) {
-		struct machine *m = machine_create(o->how, o->disabled, 1);
+		struct machine *m = machine_create(o->how, o->disabled, 1, &o->host);
 
 		printf("  with blocks of one instruction it %s\n",
 		       agrees(o, m, c, native, engine) ? "vanishes" : "stays");
@@ -262,26 +263,22 @@ static int usage(void)
 		"usage: oracle [--seed S] [--cases N] [--slow-cases N] [--case K] [--row MNEMONIC] "
 		"[--bits 16|32|64]\n"
 		"              [--engine NAME] [--no-pass LIST] [--max-insns K] [--show N]\n"
-		"              [--list] [--verbose]\n");
+		"              [--host-cpu LEVEL[,-F]] [--list] [--verbose]\n");
 	return 2;
 }
 
 static bool parse(struct oracle *o, int argc, char **argv, bool *list)
 {
-	static const struct option options[] = {{"seed", 1, NULL, 's'},
-						{"cases", 1, NULL, 'n'},
-						{"case", 1, NULL, 'c'},
-						{"row", 1, NULL, 'r'},
-						{"engine", 1, NULL, 'e'},
-						{"no-pass", 1, NULL, 'p'},
-						{"max-insns", 1, NULL, 'k'},
-						{"show", 1, NULL, 'w'},
-						{"list", 0, NULL, 'l'},
-						{"verbose", 0, NULL, 'v'},
-						{"bits", 1, NULL, 'b'},
-						{"slow-cases", 1, NULL, 'S'},
-						{0}};
+	static const struct option options[] = {
+		{"seed", 1, NULL, 's'},	     {"cases", 1, NULL, 'n'},
+		{"case", 1, NULL, 'c'},	     {"row", 1, NULL, 'r'},
+		{"engine", 1, NULL, 'e'},    {"no-pass", 1, NULL, 'p'},
+		{"max-insns", 1, NULL, 'k'}, {"show", 1, NULL, 'w'},
+		{"list", 0, NULL, 'l'},	     {"verbose", 0, NULL, 'v'},
+		{"bits", 1, NULL, 'b'},	     {"slow-cases", 1, NULL, 'S'},
+		{"host-cpu", 1, NULL, 'h'},  {0}};
 	const char *scope = getenv("DOPPEL_TEST_SCOPE");
+	struct error err;
 	int ch;
 
 	while ((ch = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -319,6 +316,12 @@ static bool parse(struct oracle *o, int argc, char **argv, bool *list)
 		case 'b':
 			o->g.bits = (int)strtol(optarg, NULL, 0);
 			break;
+		case 'h':
+			if (host_cpu_parse(&o->host, optarg, &err)) {
+				fprintf(stderr, "oracle: %s\n", err.text);
+				return false;
+			}
+			break;
 		case 'l':
 			*list = true;
 			break;
@@ -341,9 +344,10 @@ int main(int argc, char **argv)
 	int bits;
 
 	o.how = engine_find("interpret");
+	o.host = host_cpu_detect();
 	if (!parse(&o, argc, argv, &list))
 		return usage();
-	o.m = machine_create(o.how, o.disabled, 0);
+	o.m = machine_create(o.how, o.disabled, 0, &o.host);
 	bits = o.g.bits;
 	if (!generator_init(&o.g, machine_decoder(o.m), machine_model(o.m), o.row)) {
 		fprintf(stderr, "oracle: no row is called %s, or it is excluded (--list)\n", o.row);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "host/host.h"
 #include "isa/x86/decode_rows.h"
 
 /* Linear addresses, the same natively and in the engine. */
@@ -135,7 +136,7 @@ void native_run(const struct oracle_case *c, const uint8_t data[DATA_BYTES], str
 struct machine;
 struct engine;
 struct machine *machine_create(const struct engine *e, uint64_t disabled_passes,
-			       unsigned max_block_insns);
+			       unsigned max_block_insns, const struct host_cpu *host);
 void machine_destroy(struct machine *m);
 void machine_run(struct machine *m, const struct oracle_case *c, const uint8_t data[DATA_BYTES],
 		 struct outcome *out);

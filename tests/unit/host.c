@@ -6,6 +6,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "host/host.h"
 
 static void memory(void **state)
@@ -150,6 +151,49 @@ static void times(void **state)
 	assert_true(r[0] != r[1]);
 }
 
+static void cpu_levels(void **state)
+{
+	struct host_cpu all, v2, c;
+
+	(void)state;
+	all = host_cpu_detect();
+	assert_int_equal(host_cpu_parse(&c, NULL, NULL), 0);
+	assert_int_equal(c.features, all.features);
+	assert_int_equal(host_cpu_parse(&c, "max", NULL), 0);
+	assert_int_equal(c.features, all.features);
+	assert_int_equal(host_cpu_parse(&v2, "x86-64-v2", NULL), 0);
+	assert_int_equal(v2.features, all.features & HOST_CPU_V2);
+	assert_int_equal(host_cpu_parse(&c, "x86-64-v3,-sse4_2", NULL), 0); /* and so no AVX */
+	assert_int_equal(c.features & (HOST_CPU_SSE42 | HOST_CPU_AVX | HOST_CPU_AVX2 |
+				       HOST_CPU_FMA | HOST_CPU_F16C),
+			 0);
+	assert_int_equal(c.features & HOST_CPU_SSE41, all.features & HOST_CPU_SSE41);
+	assert_int_equal(host_cpu_parse(&c, "-bmi2,-abm", NULL), 0);
+	assert_int_equal(c.features, all.features & ~(HOST_CPU_BMI2 | HOST_CPU_LZCNT));
+	assert_int_equal(host_cpu_parse(&c, "x86-64-v1", NULL), 0);
+	assert_int_equal(c.features, 0);
+	assert_string_equal(host_cpu_level(&c), "x86-64-v1");
+}
+
+static void cpu_mistakes(void **state)
+{
+	struct host_cpu c;
+	struct error err;
+
+	(void)state;
+	assert_int_equal(host_cpu_parse(&c, "x86-64-v4", &err), -EINVAL);
+	assert_non_null(strstr(err.text, "x86-64-v4"));
+	assert_int_equal(host_cpu_parse(&c, "max,fma", &err), -EINVAL);
+	assert_int_equal(host_cpu_parse(&c, "max,+fma", &err), -EINVAL);
+	assert_int_equal(host_cpu_parse(&c, "max,-fma4", &err), -EINVAL);
+	assert_non_null(strstr(err.text, "\"fma4\""));
+	c.features = HOST_CPU_REQUIRED;
+	assert_int_equal(host_cpu_check(&c, &err), 0);
+	c.features &= ~HOST_CPU_SSE41;
+	assert_int_equal(host_cpu_check(&c, &err), -ENOTSUP);
+	assert_non_null(strstr(err.text, "sse4.1"));
+}
+
 static void event_alone(void **state)
 {
 	struct host_event e;
@@ -209,6 +253,7 @@ static void threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(cpu_levels), cmocka_unit_test(cpu_mistakes),
 		cmocka_unit_test(memory),  cmocka_unit_test(code),  cmocka_unit_test(perf_map),
 		cmocka_unit_test(gdb),	   cmocka_unit_test(times), cmocka_unit_test(event_alone),
 		cmocka_unit_test(threads),

@@ -15,7 +15,8 @@ static struct lowered low;
 static void run_text(struct x86_cpu *cpu, const char *text)
 {
 	struct ir_block b;
-	struct lower *l = lower_create();
+	struct host_cpu host = host_cpu_detect();
+	struct lower *l = lower_create(&host);
 	struct interp_hot *hot = host_alloc(sizeof(*hot));
 	struct cache *cache;
 	struct space space;

@@ -115,7 +115,7 @@ static void twins_are_two_lanes(void **state)
 			for (unsigned k = 0; k < 3; k++) {
 				union ir_vec d[3] = {arg[0], arg[1], arg[2]};
 
-				vop_run_twin(n, &d[k], &d[0], &d[1], &d[2], imm);
+				vop_run_twin(n, vop_table[n].fn, &d[k], &d[0], &d[1], &d[2], imm);
 				if (memcmp(&d[k], &want, 32) != 0)
 					fail_msg("%s with d = argument %u", r->name, k);
 			}

@@ -189,16 +189,39 @@ IOP_FN(iop_vop)
 	NEXT;
 }
 
+IOP_FN(iop_vop_soft)
+{
+	const struct vop_host *v = &vop_hosts[op->imm & 0xffff];
+
+	v->soft(SLOT(op->d), SLOT(op->a), SLOT(op->b), SLOT(op->c), op->imm >> 16 & 0xff);
+	NEXT;
+}
+
 IOP_FN(iop_vop_twin)
 {
-	vop_run_twin(op->imm & 0xffff, SLOT(op->d), SLOT(op->a), SLOT(op->b), SLOT(op->c),
+	unsigned vop = op->imm & 0xffff;
+
+	vop_run_twin(vop, vop_table[vop].fn, SLOT(op->d), SLOT(op->a), SLOT(op->b), SLOT(op->c),
 		     op->imm >> 16 & 0xff);
 	NEXT;
 }
 
-iop_fn iop_find_vop(unsigned vop, enum ir_type result)
+IOP_FN(iop_vop_twin_soft)
 {
-	return result == vop_table[vop].result ? iop_vop : iop_vop_twin;
+	unsigned vop = op->imm & 0xffff;
+
+	vop_run_twin(vop, vop_hosts[vop].soft, SLOT(op->d), SLOT(op->a), SLOT(op->b), SLOT(op->c),
+		     op->imm >> 16 & 0xff);
+	NEXT;
+}
+
+iop_fn iop_find_vop(unsigned vop, enum ir_type result, const struct host_cpu *host)
+{
+	bool soft = vop_needs_soft(vop, host);
+
+	if (result == vop_table[vop].result)
+		return soft ? iop_vop_soft : iop_vop;
+	return soft ? iop_vop_twin_soft : iop_vop_twin;
 }
 
 IOP_FN(iop_zext_vector)

@@ -233,9 +233,11 @@ static enum engine_exit run(struct engine_cpu *e, uint64_t insns)
 /* ---- life */
 static void probe(struct engine_info *out)
 {
+	struct host_cpu host = host_cpu_detect();
+
 	*out = (struct engine_info){
-		.works = true,
-		.why = "needs nothing of the host",
+		.works = host_cpu_check(&host, NULL) == 0,
+		.why = "needs nothing of the host but x86-64-v2",
 		.cost = "15 to 30 times slower than the host on integer code, 40 to 100 on "
 			"floating-point and vector code",
 	};
@@ -254,8 +256,12 @@ static void cpu_destroy(struct engine_cpu *e)
 static int cpu_create(struct engine_cpu **out, struct engine_group *g, struct x86_cpu *cpu,
 		      const struct engine_config *cfg, struct error *err)
 {
-	struct engine_cpu *e = host_alloc(sizeof(*e));
+	struct host_cpu host = engine_host(cfg);
+	struct engine_cpu *e;
 
+	if (host_cpu_check(&host, err))
+		return -ENOTSUP;
+	e = host_alloc(sizeof(*e));
 	if (!e)
 		return error_set(err, -ENOMEM, "out of memory for the interpreter");
 	host_mutex_init(&e->written.lock);

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "host/host.h"
 #include "ir/ir.h"
 #include "isa/x86/cpu.h"
 #include "isa/x86/mmu.h"
@@ -218,8 +219,10 @@ IOP_FN(iop_pack_tuple); /* imm = key */
 IOP_FN(iop_if_state);	/* leave if condition imm holds for the guest's flags */
 IOP_FN(iop_if);		/* leave if the byte a is nonzero */
 IOP_FN(iop_vop);	/* imm = vop id | imm8 << 16 */
-IOP_FN(iop_vop_twin);	/* the same, the 256-bit twin */
-iop_fn iop_find_vop(unsigned vop, enum ir_type result);
+IOP_FN(iop_vop_soft);	/* the same, by what runs on any host */
+IOP_FN(iop_vop_twin);	/* the 256-bit twin */
+IOP_FN(iop_vop_twin_soft);
+iop_fn iop_find_vop(unsigned vop, enum ir_type result, const struct host_cpu *host);
 IOP_FN(iop_call);
 IOP_FN(iop_call_fault); /* and look at exit_code */
 IOP_FN(iop_exit_indirect);

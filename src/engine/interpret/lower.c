@@ -13,9 +13,13 @@
 #include "host/host.h"
 #include "ir/vop.h"
 
-struct lower *lower_create(void)
+struct lower *lower_create(const struct host_cpu *host)
 {
-	return host_alloc(sizeof(struct lower));
+	struct lower *l = host_alloc(sizeof(struct lower));
+
+	if (l)
+		l->host = *host;
+	return l;
 }
 
 void lower_destroy(struct lower *l)
@@ -423,7 +427,7 @@ static void build_pure(struct lower *l, ir_ref r, struct built *o)
 		build_flags_use(l, i, o);
 		break;
 	case IR_VOP:
-		o->fn = iop_find_vop((unsigned)i->imm & 0xffff, t);
+		o->fn = iop_find_vop((unsigned)i->imm & 0xffff, t, &l->host);
 		o->imm = (int32_t)i->imm;
 		build_args(l, i, o);
 		break;

@@ -24,7 +24,7 @@ struct lowered {
 };
 
 struct lower; /* working memory */
-struct lower *lower_create(void);
+struct lower *lower_create(const struct host_cpu *host);
 void lower_destroy(struct lower *l);
 
 /* Lower a verified block lifted for `mode`. False if it is too large for the buffers: lift fewer

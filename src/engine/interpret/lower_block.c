@@ -427,7 +427,8 @@ static void lower_vop_now(struct lower *l, ir_ref r)
 	for (int k = 0; k < 3; k++)
 		lower_consume(l, i->arg[k]);
 	uint16_t d = result_slot(l, r, &wide);
-	op = lower_emit(l, iop_find_vop((unsigned)i->imm & 0xffff, (enum ir_type)i->type));
+	op = lower_emit(l, iop_find_vop((unsigned)i->imm & 0xffff, (enum ir_type)i->type,
+					&l->host));
 	op->imm = (int32_t)i->imm;
 	op->a = s[0];
 	op->b = s[1];

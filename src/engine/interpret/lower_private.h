@@ -26,6 +26,7 @@ struct lower {
 	const struct ir_block *b;
 	struct lowered *out;
 	x86_mode_t mode;
+	struct host_cpu host;
 	bool failed; /* ran out of a buffer: the result is to be thrown away */
 	uint64_t free_temp[LOWER_TEMPS / 64], free_vec[LOWER_VECS / 64];
 	uint16_t freed[LOWER_FREED_MAX]; /* temporaries to be free from the next operation on */

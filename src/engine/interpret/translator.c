@@ -30,6 +30,7 @@ struct translator {
 struct translator *translator_create(struct x86_cpu *cpu, const struct engine_config *cfg)
 {
 	struct translator *t = host_alloc(sizeof(*t));
+	struct host_cpu host = engine_host(cfg);
 
 	if (!t)
 		return NULL;
@@ -38,7 +39,7 @@ struct translator *translator_create(struct x86_cpu *cpu, const struct engine_co
 	t->dump.cfg = &t->cfg;
 	if (!t->cfg.max_block_insns || t->cfg.max_block_insns > IR_BLOCK_GUEST_MAX)
 		t->cfg.max_block_insns = BLOCK_INSNS;
-	t->lower = lower_create();
+	t->lower = lower_create(&host);
 	t->alone = cache_create(cpu->space, 1 << 20);
 	if (!t->lower || !t->alone) {
 		translator_destroy(t);

@@ -1,6 +1,5 @@
 /*
- * AES, PCLMULQDQ and SHA instructions. SDM vol. 2, chapters 3 and 4; vol. 1, 12.13. A model has
- * them only where the host does, whose instructions carry them out: that is cpuid.c's business.
+ * AES, PCLMULQDQ and SHA instructions. SDM vol. 2, chapters 3 and 4; vol. 1, 12.13.
  */
 #include "isa/x86/families.h"
 #include "isa/x86/lift_vec.h"
