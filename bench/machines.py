@@ -1,94 +1,123 @@
-"""The machines `make bench` compares: how each is started on the same kernel and initramfs, and
-where its serial console can be read. A machine is (process, console file descriptor, what to call
-afterwards to end it)."""
+"""The machines `make bench` compares: how each is started on the same kernel and initramfs, and where
+its serial console is."""
 
 import os
 import pty
 import shutil
 import subprocess
 
+from console import Console
+
 # Mitigations cost differently on machines that claim different CPUs; nobody has them here.
 APPEND = "console=ttyS0 quiet mitigations=off panic=-1"
 MEMORY_MIB = 512
 
 
-class Console:
-    """A running machine: read() its serial console through fd; stop() it."""
-
-    def __init__(self, process, fd, cleanup=()):
-        self.process, self.fd, self.cleanup = process, fd, cleanup
-
-    def stop(self, timeout):
-        """Wait for it to end by itself, or end it. Returns whether it did by itself."""
-        try:
-            self.process.wait(timeout)
-            clean = True
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            clean = False
-        for fd in {self.fd, *self.cleanup}:
-            os.close(fd)
-        return clean
-
-
 class Machine:
-    own_clock = False
+    own_clock = False    # whether times are the guest's
+    interactive = True   # whether its serial port can be written to
+    kind = program = name = about = ""
 
-    def __init__(self, args, append):
-        self.args, self.append = args, f"{APPEND} {append}".strip()
+    def __init__(self, args):
+        self.args = args
 
     def absent(self):
         """None, or why this machine cannot run here."""
         return None if shutil.which(self.program) else f"no {self.program}"
 
+    def append(self, words):
+        return f"{APPEND} {words}".strip()
+
     def spawn(self, argv, **kw):
-        """With the console on standard output."""
-        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **kw)
-        return Console(process, os.dup(process.stdout.fileno()))
+        """With the console on standard input and output."""
+        kw.setdefault("stderr", subprocess.DEVNULL)
+        process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **kw)
+        console = Console(process, os.dup(process.stdout.fileno()), os.dup(process.stdin.fileno()))
+        process.stdin.close()
+        process.stdout.close()
+        return console
 
-
-class Native(Machine):
-    name, program, own_clock = "native", "env", True
-    about = "the same program on this host, without a machine"
-
-    def start(self, directory):
-        options = [word for word in self.append.split() if word.startswith(("rows=", "percent="))]
-        return self.spawn(["env", *options, self.args.native])
-
-
-class Doppel(Machine):
-    def __init__(self, args, append, engine):
-        super().__init__(args, append)
-        self.engine, self.program, self.name = engine, args.doppel, f"doppel {engine}"
-        self.about = f"doppel run --engine {engine} --cpu x86-64-v2"
-
-    def start(self, directory):
-        self.log = os.path.join(directory, f"{self.name}.log".replace(" ", "-"))
-        with open(self.log, "w") as log:
-            return self.spawn([self.program, "run", "--engine", self.engine, "--cpu", "x86-64-v2",
-                               "--memory", f"{MEMORY_MIB}M", "--kernel", self.args.kernel,
-                               "--initrd", self.args.initrd, "--append", self.append, "--stats"],
-                              stderr=log)
+    def start(self, directory, cpus, words, initrd=None):
+        """Start it with the words on the kernel's command line; the initramfs is that of workloads
+        unless another is given. Returns its console."""
+        raise NotImplementedError
 
     def note(self):
-        """Instructions a second over the whole run, from --stats."""
-        with open(self.log) as log:
-            for line in log:
-                if line.startswith("mips"):
-                    return f"{float(line.split()[1]):.0f} million guest instructions a second"
+        """What to say about it after the runs."""
         return ""
 
 
-class Qemu(Machine):
-    name, program = "qemu tcg", "qemu-system-x86_64"
-    about = "qemu-system-x86_64 -accel tcg -cpu Nehalem-v1"
+class Native(Machine):
+    kind, name, program, own_clock = "native", "native", "env", True
+    about = "the same program on this host, without a machine"
 
-    def start(self, directory):
-        return self.spawn([self.program, "-accel", "tcg", "-cpu", "Nehalem-v1", "-display", "none",
-                           "-monitor", "none", "-nic", "none", "-no-reboot", "-serial", "stdio",
-                           "-m", str(MEMORY_MIB), "-kernel", self.args.kernel, "-initrd",
-                           self.args.initrd, "-append", self.append], stderr=subprocess.DEVNULL)
+    def start(self, directory, cpus, words, initrd=None):
+        return self.spawn(["env", *words.split(), self.args.native])
+
+
+class Doppel(Machine):
+    kind = "doppel"
+
+    def __init__(self, args, engine):
+        super().__init__(args)
+        self.engine, self.program, self.log = engine, args.doppel, None
+        self.name = "doppel" if engine == "auto" else f"doppel {engine}"
+        self.about = f"doppel run --engine {engine} --cpu {args.cpu}"
+
+    def start(self, directory, cpus, words, initrd=None):
+        self.log = os.path.join(directory, f"{self.name}.log".replace(" ", "-"))
+        with open(self.log, "w") as log:
+            return self.spawn([self.program, "run", "--engine", self.engine, "--cpu", self.args.cpu,
+                               "--cpus", str(cpus), "--memory", f"{MEMORY_MIB}M", "--kernel",
+                               self.args.kernel, "--initrd", initrd or self.args.initrd, "--append",
+                               self.append(words), "--stats", *self.args.doppel_options.split()],
+                              stderr=log)
+
+    def note(self):
+        """Which engine was chosen, and the speed it says it had."""
+        if not self.log:
+            return ""
+        with open(self.log) as log:
+            lines = log.read().splitlines()
+        found = [line for line in lines if line.startswith("mips") or "engine" in line]
+        return "; ".join(" ".join(line.split()) for line in found[:3])
+
+
+class Qemu(Machine):
+    """The pc machine with nothing in it but a serial port, which starts fastest."""
+    kind, program = "qemu", "qemu-system-x86_64"
+
+    def __init__(self, args, model):
+        super().__init__(args)
+        self.model, self.name = model, f"qemu {model}"
+        self.about = f"{self.program} {' '.join(self.options())}"
+
+    def machine(self):
+        return ["-M", "pc"]
+
+    def options(self):
+        return [*self.machine(), "-accel", self.args.qemu_accel, "-cpu", self.model, "-nodefaults",
+                "-no-user-config", "-display", "none", "-no-reboot"]
+
+    def start(self, directory, cpus, words, initrd=None):
+        return self.spawn([self.program, *self.options(), "-smp", str(cpus), "-m", str(MEMORY_MIB),
+                           "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
+                           "-kernel", self.args.kernel, "-initrd", initrd or self.args.initrd,
+                           "-append", self.append(words)])
+
+
+class Microvm(Qemu):
+    """QEMU's machine for fast starts, with the firmware made for that. With its ACPI tables the guest
+    would look for no PIT, and without one this kernel finds no clock to measure the others by."""
+    kind = "microvm"
+
+    def __init__(self, args, model):
+        super().__init__(args, model)
+        self.name = "qemu microvm"
+
+    def machine(self):
+        return ["-M", "microvm,acpi=off,x-option-roms=off,isa-serial=on,rtc=on,pic=on,pit=on",
+                "-bios", "qboot.rom"]
 
 
 BOCHSRC = """\
@@ -117,8 +146,8 @@ boot
 
 class Bochs(Machine):
     """Bochs loads no kernel by itself: GRUB does, from a CD image. Its display is a terminal that
-    nobody sees; its serial port a named pipe."""
-    name, program = "bochs", "bochs-bin"
+    nobody sees; its serial port a named pipe, which it only writes to."""
+    kind, name, program, interactive = "bochs", "bochs", "bochs-bin", False
     about = "Bochs, cpu model corei5_lynnfield_750; boots through its BIOS and GRUB"
 
     def absent(self):
@@ -127,24 +156,25 @@ class Bochs(Machine):
                 return f"no {program}"
         return None
 
-    def prepare(self, directory):
-        self.iso = os.path.join(directory, "bochs.iso")
+    def prepare(self, directory, words, initrd):
+        iso = os.path.join(directory, "bochs.iso")
         tree = os.path.join(directory, "iso")
         os.makedirs(os.path.join(tree, "boot/grub"), exist_ok=True)
         shutil.copy(self.args.kernel, os.path.join(tree, "boot/vmlinuz"))
-        shutil.copy(self.args.initrd, os.path.join(tree, "boot/initrd.img"))
+        shutil.copy(initrd, os.path.join(tree, "boot/initrd.img"))
         with open(os.path.join(tree, "boot/grub/grub.cfg"), "w") as f:
-            f.write(GRUB_CFG.format(append=self.append))
-        subprocess.run(["grub-mkrescue", "-o", self.iso, tree, "--install-modules=linux normal iso9660 biosdisk"],
+            f.write(GRUB_CFG.format(append=self.append(words)))
+        subprocess.run(["grub-mkrescue", "-o", iso, tree, "--install-modules=linux normal iso9660 biosdisk"],
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return iso
 
-    def start(self, directory):
-        self.prepare(directory)
+    def start(self, directory, cpus, words, initrd=None):
+        iso = self.prepare(directory, words, initrd or self.args.initrd)
         path = {name: os.path.join(directory, f"bochs.{name}") for name in ("fifo", "rc", "conf", "log")}
         if not os.path.exists(path["fifo"]):
             os.mkfifo(path["fifo"])
         with open(path["conf"], "w") as f:
-            f.write(BOCHSRC.format(memory=MEMORY_MIB, iso=self.iso, **{k: path[k] for k in ("fifo", "log")}))
+            f.write(BOCHSRC.format(memory=MEMORY_MIB, iso=iso, **{k: path[k] for k in ("fifo", "log")}))
         with open(path["rc"], "w") as f:
             f.write("c\n")  # Debian's Bochs has its debugger built in, and waits for it
         # Opened for both ways: neither side waits for the other, and no end of file comes between.
@@ -154,6 +184,4 @@ class Bochs(Machine):
                                    stdin=terminal, stdout=terminal, stderr=terminal,
                                    env={**os.environ, "TERM": "vt100"})
         os.close(terminal)
-        console = Console(process, fifo, [screen])
-        console.drain = screen
-        return console
+        return Console(process, fifo, drain=screen)

@@ -1,222 +1,244 @@
 """Boots the same kernel and the same initramfs of workloads on Doppel and on other emulators, and
 compares the time each workload takes by the host's clock, between the line the guest prints before
-and the line it prints after. Runs are interleaved; the table has medians.
-
-Environment: BENCH_RUNS (3), BENCH_MACHINES (native,doppel,qemu,bochs), BENCH_ROWS (names or groups;
-all), BENCH_PERCENT (100) of each workload's rounds, BENCH_TIMEOUT (900) seconds a boot.
+and the line it prints after. All machines of a run are up at once, idle but for the one whose turn it
+is: each row goes round the machines before the next begins. Every option has a variable BENCH_OPTION
+in the environment, which is its default.
 """
 
 import argparse
-import math
 import os
-import platform
-import re
-import select
-import statistics
-import subprocess
+import signal
 import sys
 import time
 
 import machines
+from console import Problem
+from report import GROUPS, Results, Verdict, all_machines, host_text, version_text
+from session import Session, run_batch
 
-GROUPS = ["boot", "integer", "float", "memory", "system"]
-LINE = re.compile(rb"bench: (up|begin|end|done)(?: (\S+))?(?: (\S+))?(?: (\d+))?\s*$")
+# Rows that have boots of their own, by what they may be asked for.
+APART = {"two", "cpus", "peak-shell"}
+SHELL_PROMPT = rb"# (\x1b\[6n)?$"  # the shell may ask the terminal where its cursor is
 
 
-class Run:
-    """What one boot of one machine gave."""
+def parse_options():
+    def option(name, default, text, **kw):
+        default = os.environ.get("BENCH_" + name.upper().replace("-", "_"), default)
+        p.add_argument(f"--{name}", default=default, help=f"{text} (default: {default})", **kw)
 
-    def __init__(self, own_clock):
-        self.own_clock = own_clock  # trust the guest's clock: there is no console in between
-        self.seconds, self.groups, self.checksums, self.problem = {}, {}, {}, None
-        self.begun = {}
+    p = argparse.ArgumentParser(description=__doc__)
+    option("rows", "all", f"names of rows, or groups: {', '.join(GROUPS)}")
+    option("runs", "3", "how often; the table has medians", type=int)
+    option("machines", "native,doppel,qemu,bochs", "what to compare")
+    p.add_argument("--peer", help="short for --machines doppel,PEER")
+    option("engine", "auto", "Doppel's engine, or several with commas")
+    option("cpu", "max", "Doppel's CPU model")
+    option("doppel-options", "", "further options for doppel run")
+    option("qemu-cpus", "max,Nehalem-v1,qemu64", "QEMU's CPU models; each group is judged by the best for it")
+    option("qemu-microvm-cpu", "max", "the model for its machine microvm")
+    option("qemu-accel", "tcg,thread=multi", "QEMU's accelerator")
+    option("percent", "100", "how much of each workload's work", type=int)
+    option("timeout", "900", "seconds for a boot, and for a row", type=float)
+    p.add_argument("--fast", action="store_true", default=bool(os.environ.get("BENCH_FAST")),
+                   help="boot each machine once, for all runs")
+    p.add_argument("--build", default=os.environ.get("BUILD", "build"), help="build directory (%(default)s)")
+    p.add_argument("--guest", default=os.environ.get("GUEST_DIR", "guest"), help="images (%(default)s)")
+    args = p.parse_args()
+    args.out = os.path.join(args.build, "bench")
+    args.doppel, args.kernel = f"{args.build}/doppel", f"{args.guest}/vmlinuz"
+    args.initrd, args.native = f"{args.out}/initrd.img", f"{args.out}/bench"
+    args.shell_initrd = f"{args.guest}/initrd.img"
+    args.wanted = None if args.rows == "all" else set(args.rows.split(","))
+    if args.peer:
+        args.machines = f"doppel,{args.peer}"
+    for path in (args.doppel, args.kernel, args.initrd):
+        if not os.path.exists(path):
+            sys.exit(f"there is no {path}: scripts/bench.sh makes what is missing (after make all guest)")
+    return args
 
-    def line(self, text, now):
-        m = LINE.search(text)
-        if not m:
+
+class Bench:
+    def __init__(self, args):
+        self.args, self.results = args, Results()
+        self.machines = [m for m in self.chosen() if not self.left_out(m)]
+
+    def wants(self, *names):
+        """Whether any of these rows or groups is asked for."""
+        return self.args.wanted is None or bool(self.args.wanted.intersection(names))
+
+    def chosen(self):
+        for name in self.args.machines.split(","):
+            if name == "doppel":
+                yield from (machines.Doppel(self.args, e) for e in self.args.engine.split(","))
+            elif name == "qemu":
+                yield from (machines.Qemu(self.args, m) for m in self.args.qemu_cpus.split(","))
+                if self.wants("boot-microvm", "boot"):
+                    yield machines.Microvm(self.args, self.args.qemu_microvm_cpu)
+            elif name in ("native", "bochs"):
+                yield {"native": machines.Native, "bochs": machines.Bochs}[name](self.args)
+            else:
+                sys.exit(f"--machines: {name} is not native, doppel, qemu or bochs")
+
+    def left_out(self, machine):
+        why = machine.absent()
+        if why:
+            print(f"{machine.name} is left out: {why}")
+        return why
+
+    def of_kind(self, *kinds):
+        return [m for m in self.machines if m.kind in kinds]
+
+    def problem(self, machine, text):
+        self.results.problems.append(f"{machine.name}: {text}")
+        print(f"  {machine.name}: {text}", flush=True)
+
+    # ---- rows
+
+    def boot(self, machine, cpus=1):
+        """A session, or None."""
+        try:
+            session = Session(machine, self.args.out, self.args.timeout, cpus)
+        except (OSError, Problem) as problem:
+            self.problem(machine, problem)
+            return None
+        return session
+
+    def boot_rows(self, session):
+        """Our own machine is set against both of QEMU's."""
+        kind, rows = session.machine.kind, []
+        if kind != "microvm":
+            rows.append("boot-pc")
+        if kind in ("microvm", "doppel"):
+            rows.append("boot-microvm")
+        for row in rows:
+            if session.boot and self.wants(row, "boot"):
+                self.results.add(session.machine.name, row, "boot", session.boot)
+
+    def turn(self, session, row, group, name=None):
+        """One row on one machine. Returns whether the machine is still good."""
+        try:
+            found = session.run(row, self.args.percent)
+        except (OSError, Problem) as problem:
+            self.problem(session.machine, f"{row}: {problem}")
             return False
-        word, name, third = (f.decode() if f else None for f in m.groups()[:3])
-        if word == "up" and not self.own_clock:
-            self.seconds["boot"], self.groups["boot"] = now - self.start, "boot"
-        elif word == "begin":
-            self.begun[name], self.groups[name] = now, third
-        elif word == "end":
-            self.checksums[name] = third
-            self.seconds[name] = int(m[4]) / 1e9 if self.own_clock else now - self.begun[name]
-        return word == "done"
+        if found:
+            self.results.add(session.machine.name, name or row, group, *found)
+        return True
 
+    def end(self, session, peak=False):
+        if peak and not session.console.problem and self.wants("peak-end", "peak"):
+            self.results.add(session.machine.name, "peak-end", "peak", session.console.peak_bytes())
+        problem = session.end()
+        if problem and problem not in " ".join(self.results.problems):
+            self.problem(session.machine, problem)
 
-def follow(run, console, deadline):
-    """Read the console up to the last line or the deadline."""
-    fds = [console.fd] + ([console.drain] if hasattr(console, "drain") else [])
-    text = b""
-    while True:
-        ready = select.select(fds, [], [], max(0, min(1, deadline - time.monotonic())))[0]
-        now = time.monotonic()
-        if now > deadline:
-            run.problem = "out of time"
-            return
-        if len(ready) == 0 and console.process.poll() is not None:
-            run.problem = f"ended early with status {console.process.returncode}"
-            return
-        for fd in ready:
+    def listed(self, session):
+        return {row: group for row, group in session.groups.items()
+                if row not in APART and self.wants(row, group)}
+
+    def run_rows(self, times):
+        """Boot every machine; then times over, each row on each machine."""
+        sessions, rows = [], {}
+        for machine in self.machines:
+            session = self.boot(machine) if machine.interactive else None
+            if session:
+                self.boot_rows(session)
+                sessions.append(session)
+        for session in [s for s in sessions if s.machine.kind == "microvm"]:
+            session.console.stop()
+            sessions.remove(session)
+        for session in sessions:
+            rows.update(self.listed(session))
+        for _ in range(times):
+            for row, group in rows.items():
+                sessions = [s for s in sessions if self.turn(s, row, group) or self.end(s)]
+        for session in sessions:
+            self.end(session, peak=session.machine.kind != "native")
+        for machine in self.machines:
+            if not machine.interactive:
+                self.run_batch(machine, rows)
+
+    def run_batch(self, machine, rows):
+        boot, found, problem = run_batch(machine, self.args.out, self.args.timeout, rows or ["none"],
+                                         self.args.percent)
+        if boot and self.wants("boot-pc", "boot"):
+            self.results.add(machine.name, "boot-pc", "boot", boot)
+        for row, (seconds, checksum) in found.items():
+            self.results.add(machine.name, row, rows.get(row, "system"), seconds, checksum)
+        if problem:
+            self.problem(machine, problem)
+
+    # ---- what has boots of its own
+
+    def run_cpus(self, times):
+        """Two busy processes on one CPU and on two, taking turns. One model for each peer."""
+        chosen = self.of_kind("doppel") + self.of_kind("qemu")[:1]
+        sessions = [(self.boot(m, cpus), cpus) for m in chosen for cpus in (1, 2)]
+        sessions = [(s, cpus) for s, cpus in sessions if s]
+        for _ in range(times):
+            for session, cpus in sessions:
+                if not session.console.problem:
+                    self.turn(session, "two", "cpus", f"two-on-{cpus}")
+        for session, _ in sessions:
+            self.end(session)
+
+    def run_shell(self):
+        """The memory of a machine that was booted to the shell of the default guest."""
+        for machine in self.of_kind("doppel") + self.of_kind("qemu")[:1]:
+            console = machine.start(self.args.out, 1, "", self.args.shell_initrd)
             try:
-                data = os.read(fd, 65536)
-            except OSError:
-                data = b""
-            if fd != console.fd:
-                fds = fds if data else [console.fd]
-                continue
-            if not data:
-                run.problem = f"ended early with status {console.process.wait()}"
-                return
-            *lines, text = (text + data).split(b"\n")
-            for line in lines:
-                if run.line(line, now):
-                    return
+                console.wait_for(SHELL_PROMPT, time.monotonic() + self.args.timeout)
+                time.sleep(0.5)  # the shell goes on to wait for input
+                self.results.add(machine.name, "peak-shell", "peak", console.peak_bytes())
+            except (OSError, Problem) as problem:
+                self.problem(machine, f"peak-shell: {problem}")
+            console.stop()
 
+    def run(self):
+        runs, sessions = self.args.runs, 1 if self.args.fast else self.args.runs
+        for i in range(sessions):
+            start = time.monotonic()
+            if self.args.wanted is None or self.args.wanted - APART:
+                self.run_rows(runs // sessions)
+            if self.wants("two", "cpus"):
+                self.run_cpus(runs // sessions)
+            if self.wants("peak-shell", "peak"):
+                self.run_shell()
+            print(f"session {i + 1}/{sessions}: {time.monotonic() - start:.0f} s", flush=True)
 
-def run_once(machine, out, timeout):
-    run = Run(machine.own_clock)
-    run.start = time.monotonic()
-    console = machine.start(out)
-    follow(run, console, run.start + timeout)
-    if not console.stop(0 if run.problem else 30) and not run.problem:
-        run.problem = "did not power off"
-    return run
+    # ---- what came out
 
+    def notes(self):
+        runs = self.args.runs
+        yield host_text()
+        yield (f"medians of {runs} interleaved runs, " + ("one boot" if self.args.fast else "a boot each") +
+               "; host time between the guest's lines")
+        for m in self.machines:
+            note = m.note()
+            yield f"{m.name}: {m.about}" + (f"; {note}" if note else "")
+        yield from (v for v in map(version_text, ("qemu-system-x86", "bochs")) if v)
+        yield from (f"WRONG RESULT: {w}" for w in self.results.wrong())
+        yield from self.results.problems
 
-def chosen_machines(args, append):
-    wanted = os.environ.get("BENCH_MACHINES", "native,doppel,qemu,bochs").split(",")
-    found = []
-    for name in wanted:
-        if name == "doppel":
-            found += [machines.Doppel(args, append, e) for e in doppel_engines(args.doppel)]
-        else:
-            kind = {"native": machines.Native, "qemu": machines.Qemu, "bochs": machines.Bochs}[name]
-            found.append(kind(args, append))
-    for m in found:
-        if m.absent():
-            print(f"{m.name} is left out: {m.absent()}")
-    return [m for m in found if not m.absent()]
-
-
-def doppel_engines(program):
-    """Engines that work here, by doppel doctor."""
-    asked = os.environ.get("BENCH_ENGINES")
-    if asked:
-        return asked.split(",")
-    try:
-        out = subprocess.run([program, "doctor"], capture_output=True, text=True).stdout
-    except OSError:
-        return []
-    return re.findall(r"^works +(\S+)", out, re.M)
-
-
-def median(runs, row):
-    values = [r.seconds[row] for r in runs if row in r.seconds]
-    return statistics.median(values) if values else None
-
-
-def geometric(values):
-    return math.exp(sum(map(math.log, values)) / len(values)) if values else None
-
-
-def show_ms(seconds):
-    return "-" if seconds is None else f"{seconds * 1e3:.0f}" if seconds >= 0.1 else f"{seconds * 1e3:.1f}"
-
-
-def show_ratio(value):
-    return "-" if value is None else f"{value:.2f}"
-
-
-def ratio(table, row, slow, fast):
-    a, b = table[slow].get(row), table[fast].get(row)
-    return a / b if a and b else None
-
-
-def markdown(table, rows, groups, notes):
-    names = list(table)
-    pairs = [(peer, own) for own in names if own.startswith("doppel")
-             for peer in names if peer in ("bochs", "qemu tcg")]
-    head = ["row", "group"] + [f"{n}, ms" for n in names] + [f"{own} vs {peer}" for peer, own in pairs]
-    lines = ["| " + " | ".join(head) + " |", "|---|---|" + "---:|" * (len(head) - 2)]
-    for row in rows:
-        cells = [row, groups[row]] + [show_ms(table[n].get(row)) for n in names]
-        cells += [show_ratio(ratio(table, row, peer, own)) for peer, own in pairs]
-        lines.append("| " + " | ".join(cells) + " |")
-    for group in GROUPS[1:]:
-        of = [row for row in rows if groups[row] == group]
-        if pairs and of:
-            means = [geometric([r for r in (ratio(table, row, *pair) for row in of) if r]) for pair in pairs]
-            lines.append(f"| geometric mean | {group} |" + " |" * len(names) + " " +
-                         " | ".join(map(show_ratio, means)) + " |")
-    return "\n".join(lines + ["", "A ratio above 1 says how many times as fast Doppel is.", ""] +
-                     [f"- {note}" for note in notes]) + "\n"
-
-
-def host_text():
-    model = "unknown CPU"
-    with open("/proc/cpuinfo") as f:
-        for line in f:
-            if line.startswith("model name"):
-                model = line.split(":", 1)[1].strip()
-                break
-    return f"{model}, {os.cpu_count()} CPUs, Linux {platform.release()}"
-
-
-def version_text(program):
-    """The version of the package a program comes from, where packages are known."""
-    try:
-        out = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${Version}\n", program],
-                             capture_output=True, text=True).stdout
-    except OSError:
-        return ""
-    return out.strip()
-
-
-def check_sums(results):
-    """Checksums that differ: some machine computes wrongly."""
-    seen, wrong = {}, []
-    for name, runs in results.items():
-        for run in runs:
-            for row, value in run.checksums.items():
-                if seen.setdefault(row, (value, name))[0] != value:
-                    wrong.append(f"{row}: {name} computed {value}, {seen[row][1]} {seen[row][0]}")
-    return sorted(set(wrong))
+    def text(self):
+        peers = [m.name for m in self.of_kind("qemu")]
+        parts = [all_machines(self.results), "\n".join(f"- {note}" for note in self.notes()) + "\n"]
+        if peers:
+            parts += [Verdict(self.results, m.name, peers).table() for m in self.of_kind("doppel")]
+        return "\n".join(parts)
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__)
-    for option in ("doppel", "kernel", "initrd", "native", "out"):
-        p.add_argument(f"--{option}", required=True)
-    args = p.parse_args()
-    runs = int(os.environ.get("BENCH_RUNS", "3"))
-    timeout = float(os.environ.get("BENCH_TIMEOUT", "900"))
-    append = " ".join(f"{key}={os.environ[name]}" for key, name in
-                      (("rows", "BENCH_ROWS"), ("percent", "BENCH_PERCENT")) if name in os.environ)
-    chosen = chosen_machines(args, append)
-    results = {m.name: [] for m in chosen}
-    for i in range(runs):
-        for m in chosen:
-            run = run_once(m, args.out, timeout)
-            results[m.name].append(run)
-            print(f"run {i + 1}/{runs} {m.name}: {len(run.seconds)} rows, "
-                  f"{sum(run.seconds.values()):.1f} s{', ' + run.problem if run.problem else ''}", flush=True)
-    groups = {row: group for rs in results.values() for r in rs for row, group in r.groups.items()}
-    rows = sorted(groups, key=lambda row: GROUPS.index(groups[row]))
-    table = {name: {row: median(rs, row) for row in rows} for name, rs in results.items()}
-    wrong = check_sums(results)
-    notes = [host_text(), f"medians of {runs} interleaved runs, host time between the guest's lines"]
-    notes += [f"{m.name}: {m.about}" + (f"; {m.note()}" if hasattr(m, "note") else "") for m in chosen]
-    notes += [v for v in map(version_text, ("qemu-system-x86", "bochs")) if v]
-    notes += [f"WRONG RESULT: {w}" for w in wrong]
-    notes += [f"{n}: {r.problem}" for n, rs in results.items() for r in rs if r.problem]
-    text = markdown(table, rows, groups, notes)
-    with open(os.path.join(args.out, "results.md"), "w") as f:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    bench = Bench(parse_options())
+    bench.run()
+    if not bench.results.groups:
+        sys.exit("no row was run: " + ("; ".join(bench.results.problems) or "--rows names none"))
+    text = bench.text()
+    with open(os.path.join(bench.args.out, "results.md"), "w") as f:
         f.write(text)
     print("\n" + text)
-    return 1 if wrong else 0
+    return 1 if bench.results.wrong() else 0
 
 
 if __name__ == "__main__":

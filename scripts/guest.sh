@@ -5,7 +5,9 @@
 #   scripts/guest.sh depends PACKAGE[:ARCH] GLOB PATH OUT   the same, of the newest package among
 #                                                        PACKAGE's dependencies that matches GLOB
 #   scripts/guest.sh initrd OUT BUSYBOX INIT [FILE...]   an initramfs; FILEs go to its root
-#   scripts/guest.sh initrd-of OUT PROGRAM               an initramfs of one static program
+#   scripts/guest.sh initrd-of OUT PROGRAM [TREE]        an initramfs of one static program, and the
+#                                                        files of the directory TREE
+#   scripts/guest.sh tree OUT PACKAGE...                 all files of packages, in the directory OUT
 #
 # Other architectures, and systems without package lists or rights, use package lists of their own
 # in $GUEST_DIR/.apt: the system's configuration is never touched and no rights are needed.
@@ -106,6 +108,21 @@ get_depends() {
 	unpack "$3" "$4"
 }
 
+get_tree() {
+	local out=$1 package file
+	shift
+	for package in "$@"; do
+		choose_lists "$package"
+		download "$package"
+	done
+	mkdir "$work/tree"
+	for file in "$work"/*.deb; do
+		dpkg-deb --fsys-tarfile "$file" | tar -x --no-same-owner -C "$work/tree"
+	done
+	rm -rf "$out"
+	mv "$work/tree" "$out"
+}
+
 # The same inputs give the same bytes: sorted names, no owners, no times. Not compressed: the
 # archive is small, and copying it costs a guest less than unpacking it.
 archive() {
@@ -115,9 +132,10 @@ archive() {
 	echo "   $1: $(wc -c <"$1") bytes"
 }
 
-# An initramfs of one static program.
+# An initramfs of one static program, and what it may want.
 make_initrd_of() {
-	mkdir -p "$work"/root/{dev,proc}
+	mkdir -p "$work"/root/{dev,proc,tmp}
+	[ -z "${3-}" ] || cp -r "$3/." "$work/root"
 	cp "$2" "$work/root/init"
 	chmod 755 "$work/root/init"
 	archive "$1" "$work/root"
@@ -149,5 +167,6 @@ file) get_file "$@" ;;
 depends) get_depends "$@" ;;
 initrd) make_initrd "$@" ;;
 initrd-of) make_initrd_of "$@" ;;
-*) sed -n '2,12s/^# \?//p' "$0"; exit 2 ;;
+tree) get_tree "$@" ;;
+*) sed -n '2,14s/^# \?//p' "$0"; exit 2 ;;
 esac

@@ -3,6 +3,7 @@
 #ifndef BENCH_H
 #define BENCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,11 +11,15 @@ struct workload {
 	const char *group, *name;
 	unsigned rounds;
 	uint64_t (*run)(unsigned rounds);
+	bool (*prepare)(void); /* NULL, or what is done before; false: this guest cannot run it */
 };
 
 /* One array per file, ended by a row without a name. */
-extern const struct workload integer_workloads[], float_workloads[], memory_workloads[],
-	system_workloads[];
+extern const struct workload integer_workloads[], float_workloads[], vector_workloads[],
+	memory_workloads[], system_workloads[], compile_workloads[], cpus_workloads[];
+
+/* The sha256 workload, which also is what keeps several CPUs busy. */
+uint64_t run_sha256(unsigned rounds);
 
 /* xorshift64: the same numbers everywhere. */
 static inline uint64_t bench_random(uint64_t *state)

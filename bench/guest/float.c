@@ -80,7 +80,7 @@ static uint64_t run_nbody(unsigned rounds)
 }
 
 const struct workload float_workloads[] = {
-	{"float", "matmul", 80, run_matmul},
-	{"float", "nbody", 150, run_nbody},
+	{"float", "matmul", 80, run_matmul, NULL},
+	{"float", "nbody", 150, run_nbody, NULL},
 	{0},
 };

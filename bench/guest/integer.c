@@ -51,7 +51,7 @@ static void sha_block(uint32_t h[8], const uint8_t *p)
 		h[i] += s[i];
 }
 
-static uint64_t run_sha256(unsigned rounds)
+uint64_t run_sha256(unsigned rounds)
 {
 	static uint8_t data[4096];
 	uint32_t h[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
@@ -294,11 +294,11 @@ static uint64_t run_lz(unsigned rounds)
 }
 
 const struct workload integer_workloads[] = {
-	{"integer", "sha256", 500, run_sha256},
-	{"integer", "sort", 12, run_sort},
-	{"integer", "bytecode", 70, run_bytecode},
-	{"integer", "chase", 300, run_chase},
-	{"integer", "crc32", 260, run_crc32},
-	{"integer", "lz", 250, run_lz},
+	{"integer", "sha256", 1500, run_sha256, NULL},
+	{"integer", "sort", 30, run_sort, NULL},
+	{"integer", "bytecode", 180, run_bytecode, NULL},
+	{"integer", "chase", 600, run_chase, NULL},
+	{"integer", "crc32", 1000, run_crc32, NULL},
+	{"integer", "lz", 700, run_lz, NULL},
 	{0},
 };

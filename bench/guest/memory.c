@@ -61,9 +61,9 @@ static uint64_t run_strlen(unsigned rounds)
 }
 
 const struct workload memory_workloads[] = {
-	{"memory", "memcpy", 10000, run_memcpy},
-	{"memory", "memset", 20000, run_memset},
-	{"memory", "memcmp", 8000, run_memcmp},
-	{"memory", "strlen", 5000, run_strlen},
+	{"memory", "memcpy", 10000, run_memcpy, NULL},
+	{"memory", "memset", 20000, run_memset, NULL},
+	{"memory", "memcmp", 8000, run_memcmp, NULL},
+	{"memory", "strlen", 5000, run_strlen, NULL},
 	{0},
 };

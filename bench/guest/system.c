@@ -99,10 +99,10 @@ static uint64_t run_pages(unsigned rounds)
 }
 
 const struct workload system_workloads[] = {
-	{"system", "syscall", 400000, run_syscall},
-	{"system", "pipe", 3000, run_pipe},
-	{"system", "fork", 400, run_fork},
-	{"system", "exec", 150, run_exec},
-	{"system", "pages", 15, run_pages},
+	{"system", "syscall", 400000, run_syscall, NULL},
+	{"system", "pipe", 3000, run_pipe, NULL},
+	{"system", "fork", 400, run_fork, NULL},
+	{"system", "exec", 150, run_exec, NULL},
+	{"system", "pages", 15, run_pages, NULL},
 	{0},
 };
