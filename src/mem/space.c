@@ -104,6 +104,32 @@ uint8_t *space_ram_page(const struct space *s, uint64_t gpa, bool *readonly)
 	return s->ram[i].hva + (page - s->ram[i].base);
 }
 
+bool space_ram_window(const struct space *s, uint64_t gpa, struct ram_window *w)
+{
+	int i = space_ram_index(s, gpa);
+
+	if (i < 0 || s->ram[i].readonly)
+		return false;
+	const struct ram_region *ram = &s->ram[i];
+	uint64_t first = ram->base, last = ram->base + (ram->len - 1);
+	for (unsigned k = 0; k < s->io_count; k++) {
+		const struct io_region *r = &s->io[k];
+		uint64_t r_first = r->base & ~PAGE_OFFSET_MASK;
+		uint64_t r_last = (r->base + (r->len - 1)) | PAGE_OFFSET_MASK;
+		if (!r->enabled || r_last < first || r_first > last)
+			continue;
+		if (gpa >= r_first && gpa <= r_last)
+			return false;
+		if (r_last < gpa)
+			first = r_last + 1;
+		else
+			last = r_first - 1;
+	}
+	*w = (struct ram_window){first, last - first + 1, ram->hva + (first - ram->base),
+				 s->page_flags[i] + ((first - ram->base) >> PAGE_BITS)};
+	return true;
+}
+
 uint8_t *space_ram_range(const struct space *s, uint64_t gpa, uint64_t len)
 {
 	int i = space_ram_index(s, gpa);

@@ -18,8 +18,8 @@
 
 struct host_mutex;
 
-#define PAGE_BITS 12
-#define PAGE_BYTES (1ull << PAGE_BITS)
+#define PAGE_BITS	 12
+#define PAGE_BYTES	 (1ull << PAGE_BITS)
 #define PAGE_OFFSET_MASK (PAGE_BYTES - 1)
 
 /* What a device answers. offset is from the region's start; bytes is 1, 2, 4 or 8, and never more
@@ -99,9 +99,19 @@ static inline int space_ram_index(const struct space *s, uint64_t gpa)
  * *readonly is set for ROM. Pages overlaid by an enabled device region return NULL. */
 uint8_t *space_ram_page(const struct space *s, uint64_t gpa, bool *readonly);
 
+/* Pages of writable RAM around some address with no device region on them. */
+struct ram_window {
+	uint64_t base, len; /* len 0: nothing */
+	uint8_t *hva;
+	const uint8_t *flags; /* a byte for each page: see space_page_flags */
+};
+/* The largest window that holds gpa; false, and *w unchanged, where there is none. It is good as
+ * long as a TLB entry would be: until the map changes. */
+bool space_ram_window(const struct space *s, uint64_t gpa, struct ram_window *w);
+
 /* Host address of len bytes of RAM (not ROM), or NULL unless all lie in one RAM region. Bulk access
- * for loaders and device models (which must use space_read/space_write unless they checked); what is
- * written through it is not announced to engines. */
+ * for loaders and device models (which must use space_read/space_write unless they checked); what
+ * is written through it is not announced to engines. */
 uint8_t *space_ram_range(const struct space *s, uint64_t gpa, uint64_t len);
 
 /* Device access, 1 to 8 bytes, split to what the device takes. Unanswered reads are all ones.

@@ -248,12 +248,42 @@ static void hash_sees_every_word(void **state)
 	assert_true(space_hash(&s) == h);
 }
 
+static void windows(void **state)
+{
+	struct ram_window w = {.len = 1};
+
+	(void)state;
+	assert_true(space_ram_window(&s, 0x104567, &w));
+	assert_true(w.base == 0x100000 && w.len == 0x10000 && w.hva == ram);
+	assert_false(space_ram_window(&s, 0x110000, &w));
+	assert_int_equal(space_map_io(&s, "low", 0x102ff0, 0x20, &ops1, NULL), 0);
+	assert_int_equal(space_map_io(&s, "high", 0x108000, 0x1000, &ops1, NULL), 0);
+	assert_int_equal(space_map_io(&s, "off", 0x106000, 0x1000, &ops1, NULL), 0);
+	space_find_io(&s, "off")->enabled = false;
+	space_page_flags_set(&s, 0x105000, PAGE_DIRTY);
+	assert_true(space_ram_window(&s, 0x107fff, &w));
+	assert_true(w.base == 0x104000 && w.len == 0x4000 && w.hva == ram + 0x4000);
+	assert_int_equal(w.flags[1], PAGE_DIRTY);
+	assert_true(space_ram_window(&s, 0x10f000, &w));
+	assert_true(w.base == 0x109000 && w.len == 0x7000 && w.hva == ram + 0x9000);
+	assert_true(space_ram_window(&s, 0x100000, &w));
+	assert_true(w.base == 0x100000 && w.len == 0x2000 && w.hva == ram);
+	/* Every byte of a page that a device covers in part is outside. */
+	assert_false(space_ram_window(&s, 0x102000, &w));
+	assert_false(space_ram_window(&s, 0x103fff, &w));
+	assert_false(space_ram_window(&s, 0x108800, &w));
+	assert_true(w.len == 0x2000); /* unchanged */
+	assert_int_equal(space_map_ram(&s, 0x200000, 0x1000, ram, true), 0);
+	assert_false(space_ram_window(&s, 0x200000, &w)); /* not writable */
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(map_checks),
+		TEST(windows),
 		TEST(splits_to_device_width),
 		TEST(straddles_the_end),
 		TEST(newest_wins),

@@ -43,23 +43,17 @@ static void note_large(struct x86_cpu *cpu, uint64_t lin, uint64_t page_bytes)
 		cpu->tlb_large_hi = hi;
 }
 
-/* The tag for writes: valid only once the dirty bits, the guest's and ours, are set. */
-static uint64_t write_tag(struct x86_cpu *cpu, uint64_t page, const struct x86_walk *w, bool write,
-			  bool rom, bool slow)
+/* May a page of RAM have its write tag? Only once the dirty bits, the guest's and ours, are set. */
+static bool write_ready(struct x86_cpu *cpu, const struct x86_walk *w, unsigned flags, bool write)
 {
-	unsigned flags;
-
 	if (!w->writable || !w->dirty)
-		return X86_TLB_INVALID;
-	if (rom)
-		return page | X86_TLB_SLOW;
-	flags = space_page_flags(cpu->space, w->gpa);
+		return false;
 	if (!(flags & PAGE_DIRTY)) {
 		if (!write)
-			return X86_TLB_INVALID;
+			return false;
 		space_page_flags_set(cpu->space, w->gpa, PAGE_DIRTY);
 	}
-	return page | (slow || (flags & PAGE_CODE) ? X86_TLB_SLOW : 0);
+	return true;
 }
 
 static bool is_apic_page(const struct x86_cpu *cpu, uint64_t gpa)
@@ -67,12 +61,33 @@ static bool is_apic_page(const struct x86_cpu *cpu, uint64_t gpa)
 	return (gpa & ~PAGE_OFFSET_MASK) == cpu->apic_page && cpu->platform;
 }
 
+/* What lies at a page: sets the host address, or NULL, and the page's flags; returns X86_TLB_*
+ * bits. */
+static uint64_t page_find(struct x86_cpu *cpu, uint64_t gpa_page, uint8_t **hva, unsigned *flags)
+{
+	bool rom = false;
+
+	*hva = NULL;
+	*flags = 0;
+	if (gpa_page == cpu->apic_page)
+		return X86_TLB_IO;
+	if (x86_ram_window(cpu, gpa_page)) {
+		uint64_t at = gpa_page - cpu->ram.base;
+		*hva = cpu->ram.hva + at;
+		*flags = __atomic_load_n(&cpu->ram.flags[at >> PAGE_BITS], __ATOMIC_ACQUIRE);
+		return 0;
+	}
+	*hva = space_ram_page(cpu->space, gpa_page, &rom);
+	return !*hva ? X86_TLB_IO : rom ? X86_TLB_ROM : 0;
+}
+
 static bool tlb_fill(struct x86_cpu *cpu, uint64_t page, bool write, enum x86_mmu_index mmu)
 {
 	struct x86_walk w;
 	struct x86_tlb *t = &cpu->tlb[mmu];
-	unsigned i = x86_tlb_index(page);
-	bool rom = false, slow = checked_mode(cpu, mmu);
+	unsigned flags, i = x86_tlb_index(page);
+	uint64_t slow = checked_mode(cpu, mmu) ? X86_TLB_SLOW : 0;
+	uint8_t *hva;
 
 	if (!x86_mmu_walk(cpu, page, write ? X86_WRITE : X86_READ, mmu, &w))
 		return false;
@@ -80,26 +95,21 @@ static bool tlb_fill(struct x86_cpu *cpu, uint64_t page, bool write, enum x86_mm
 	TRACE(cpu->trace, TRACE_TLB, "cpu %u: %#llx -> %#llx mmu %u%s", cpu->index,
 	      (unsigned long long)page, (unsigned long long)w.gpa, (unsigned)mmu,
 	      write ? " write" : "");
-	uint8_t *hva = (w.gpa & ~PAGE_OFFSET_MASK) == cpu->apic_page
-			       ? NULL
-			       : space_ram_page(cpu->space, w.gpa, &rom);
+	uint64_t gpa = w.gpa & ~PAGE_OFFSET_MASK, kind = page_find(cpu, gpa, &hva, &flags);
 
-	t->gpa_global[i] = (w.gpa & ~PAGE_OFFSET_MASK) | (w.global ? X86_TLB_GLOBAL : 0);
+	t->gpa_global[i] = gpa | kind | (w.global ? X86_TLB_GLOBAL : 0);
 	if (w.page_bytes > PAGE_BYTES) {
 		t->gpa_global[i] |= X86_TLB_LARGE;
 		note_large(cpu, page, w.page_bytes);
 	}
-	if (hva) {
-		t->addend[i] = (uint64_t)(uintptr_t)hva - page;
-		t->gpa_global[i] |= rom ? X86_TLB_ROM : 0;
-		t->tag_read[i] = page | (slow ? X86_TLB_SLOW : 0);
-		t->tag_write[i] = write_tag(cpu, page, &w, write, rom, slow);
-	} else {
-		t->addend[i] = 0;
-		t->gpa_global[i] |= X86_TLB_IO;
-		t->tag_read[i] = page | X86_TLB_SLOW;
-		t->tag_write[i] = w.writable && w.dirty ? page | X86_TLB_SLOW : X86_TLB_INVALID;
-	}
+	t->addend[i] = hva ? (uint64_t)(uintptr_t)hva - page : 0;
+	if (kind & X86_TLB_IO)
+		slow = X86_TLB_SLOW;
+	t->tag_read[i] = page | slow;
+	if (kind ? w.writable && w.dirty : write_ready(cpu, &w, flags, write))
+		t->tag_write[i] = page | (kind || (flags & PAGE_CODE) ? X86_TLB_SLOW : slow);
+	else
+		t->tag_write[i] = X86_TLB_INVALID;
 	x86_tlb_use(&cpu->tlb_used[mmu], i, w.global);
 	return true;
 }
@@ -463,7 +473,9 @@ bool x86_mmu_fetch_page(struct x86_cpu *cpu, uint64_t lin, uint64_t *gpa_page, c
 			t->gpa[i] |= X86_TLB_LARGE;
 			note_large(cpu, lin, w.page_bytes);
 		}
-		t->hva[i] = space_ram_page(cpu->space, w.gpa, &rom);
+		t->hva[i] = x86_ram_window(cpu, w.gpa)
+				    ? cpu->ram.hva + ((w.gpa & ~PAGE_OFFSET_MASK) - cpu->ram.base)
+				    : space_ram_page(cpu->space, w.gpa, &rom);
 		x86_tlb_use(&cpu->itlb_used, i, w.global);
 	}
 	*gpa_page = t->gpa[i] & ~PAGE_OFFSET_MASK;

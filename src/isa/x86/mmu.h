@@ -78,6 +78,13 @@ void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t lin);
 /* Drop write rights for a physical page in this CPU's TLB (it now holds cached code). */
 void x86_tlb_protect_gpa(struct x86_cpu *cpu, uint64_t gpa_page);
 
+/* Have cpu->ram hold gpa; false where there is no plain RAM. */
+static inline bool x86_ram_window(struct x86_cpu *cpu, uint64_t gpa)
+{
+	return LIKELY(gpa - cpu->ram.base < cpu->ram.len) ||
+	       space_ram_window(cpu->space, gpa, &cpu->ram);
+}
+
 static inline bool x86_canonical(uint64_t lin)
 {
 	return (uint64_t)bits_sext(lin, 48) == lin;

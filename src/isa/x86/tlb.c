@@ -97,6 +97,7 @@ void x86_tlb_flush_all(struct x86_cpu *cpu)
 	flush_kind(cpu, 1);
 	cpu->tlb_large_lo = UINT64_MAX;
 	cpu->tlb_large_hi = 0;
+	cpu->ram.len = 0;
 }
 
 void x86_tlb_flush_nonglobal(struct x86_cpu *cpu)
