@@ -246,8 +246,9 @@ static bool finish(struct x86_cursor *c, const struct x86_enc *e, struct x86_ins
 		out->cond = out->opcode & 7;
 	else if (e->modrm_kind == X86_MODRM_I)
 		out->cond = out->modrm & 7;
-	if (out->has_modrm && out->modrm < 0xc0 && !e->mod_ignored)
-		x86_decode_memory(c, out);
+	if (out->has_modrm && out->modrm < 0xc0 && !e->mod_ignored &&
+	    !x86_decode_memory(c, e->row->attr & X86_VSIB, out))
+		return false;
 	if (!x86_decode_operands(c, e, out))
 		return false;
 	return !out->lock || ((e->row->attr & X86_LOCKABLE) && out->op[0].kind == X86_OPND_MEM);

@@ -34,7 +34,8 @@ struct x86_insn;
  *   (16-byte aligned unless the row says X86_UNALIGNED); Wss Wsd  xmm or 4/8-byte memory; Wb Ww too
  *   Pq  mmx from modrm.reg; Nq mmx modrm.rm register only; Qq mmx or 8-byte memory; Qd (4-byte)
  *   ST0 STi  x87;  AL AX EAX RAX_v(opsize) CL DX XMM0 ES CS SS DS FS GS  fixed registers;
- *   1  the constant. Further sizes: t(10) dq(16). VEX.vvvv: Hx By
+ *   1  the constant. Further sizes: t(10) dq(16) qq(32). VEX.vvvv: Hx By; Lx  vector register from the
+ *   high half of an immediate byte. x is 32 bytes with VEX.L
  *
  * Of several rows that match, one that names a prefix (NP included) wins over one that does not, then
  * the more exact modrm. A row whose feature or mode is absent is as if it were not there. With F2 or F3
@@ -80,6 +81,8 @@ enum {
 	X86_ORACLE_NO = 1 << 15, /* cannot run at CPL 3 on the host: left out of the silicon oracle */
 	X86_RESERVED_NOP = 1 << 16,
 	X86_STARTS = 1 << 17,	/* must be the first of its block: reads time or touches devices */
+	X86_ALIGNED = 1 << 18,	/* VEX: 16- and 32-byte memory operands must be aligned */
+	X86_VSIB = 1 << 19,	/* the index of the memory operand is a vector register */
 };
 
 enum x86_opnd_kind {
@@ -114,7 +117,8 @@ struct x86_insn {
 	/* memory operand */
 	uint8_t seg;		/* effective enum x86_seg_index, override applied */
 	uint8_t seg_override;	/* X86_SEG_NONE if there was no prefix */
-	uint8_t base, index;	/* gpr, or X86_GPR_NONE; base may be X86_GPR_RIP */
+	uint8_t base, index;	/* gpr, or X86_GPR_NONE; base may be X86_GPR_RIP; VSIB: index is a
+				   vector register */
 	uint8_t scale;		/* 0..3 */
 	int64_t disp;
 	/* immediates; sign- or zero-extended as the operand code says */

@@ -29,13 +29,13 @@ static void take_memory16(struct x86_cursor *c, struct x86_insn *out)
 }
 
 /* The SIB byte; true if its base is absent and a disp32 stands for it. */
-static bool take_sib(struct x86_cursor *c, struct x86_insn *out)
+static bool take_sib(struct x86_cursor *c, bool vsib, struct x86_insn *out)
 {
 	unsigned sib = (unsigned)x86_cursor_take(c, 1);
 	unsigned index = (sib >> 3 & 7) | (out->rex & 2 ? 8 : 0);
 
 	out->scale = (uint8_t)(sib >> 6);
-	out->index = index == X86_RSP ? X86_GPR_NONE : (uint8_t)index;
+	out->index = index == X86_RSP && !vsib ? X86_GPR_NONE : (uint8_t)index;
 	out->base = (uint8_t)((sib & 7) | (out->rex & 1 ? 8 : 0));
 	if ((sib & 7) != 5 || out->modrm >> 6 != 0)
 		return false;
@@ -43,13 +43,13 @@ static bool take_sib(struct x86_cursor *c, struct x86_insn *out)
 	return true;
 }
 
-static void take_memory32(struct x86_cursor *c, struct x86_insn *out)
+static void take_memory32(struct x86_cursor *c, bool vsib, struct x86_insn *out)
 {
 	unsigned mod = out->modrm >> 6, rm = out->modrm & 7;
 	bool disp32 = mod == 2;
 
 	if (rm == 4) {
-		disp32 |= take_sib(c, out);
+		disp32 |= take_sib(c, vsib, out);
 	} else if (mod == 0 && rm == 5) {
 		out->base = c->mode & X86_MODE_CODE64 ? X86_GPR_RIP : X86_GPR_NONE;
 		disp32 = true;
@@ -62,14 +62,17 @@ static void take_memory32(struct x86_cursor *c, struct x86_insn *out)
 		out->disp = take_signed(c, 1);
 }
 
-void x86_decode_memory(struct x86_cursor *c, struct x86_insn *out)
+bool x86_decode_memory(struct x86_cursor *c, bool vsib, struct x86_insn *out)
 {
+	if (vsib && (out->addrsize == 2 || (out->modrm & 7) != 4))
+		return false;
 	if (out->addrsize == 2)
 		take_memory16(c, out);
 	else
-		take_memory32(c, out);
+		take_memory32(c, vsib, out);
 	if (out->base == X86_RSP || out->base == X86_RBP)
 		out->seg = X86_SS;
+	return true;
 }
 
 static uint8_t size_resolve(unsigned size, x86_mode_t mode, const struct x86_insn *i)
@@ -163,6 +166,8 @@ static bool take_operand(struct x86_cursor *c, const struct x86_enc *e,
 			 const struct x86_opnd_code *code, struct x86_opnd *o, bool *imm_used,
 			 struct x86_insn *out)
 {
+	unsigned v;
+
 	o->bytes = size_resolve(code->size, c->mode, out);
 	switch (code->src) {
 	case X86_SRC_RM:
@@ -175,6 +180,9 @@ static bool take_operand(struct x86_cursor *c, const struct x86_enc *e,
 		/* Outside 64-bit code the fourth bit is ignored. */
 		return set_reg(o, code->kind, out->vex_v & 7,
 			       (out->vex_v & 8) && (c->mode & X86_MODE_CODE64), true);
+	case X86_SRC_IS4:
+		v = (unsigned)x86_cursor_take(c, 1);
+		return set_reg(o, code->kind, v >> 4 & 7, v >> 7 && (c->mode & X86_MODE_CODE64), true);
 	case X86_SRC_IMM:
 		set_imm(o, (int64_t)x86_cursor_take(c, o->bytes), imm_used, out);
 		break;

@@ -35,6 +35,7 @@ enum x86_opnd_src {
 	X86_SRC_REG,	/* modrm.reg */
 	X86_SRC_OPCODE, /* low bits of the opcode */
 	X86_SRC_VVVV,
+	X86_SRC_IS4,	/* high half of an immediate byte */
 	X86_SRC_IMM,	/* zero-extended */
 	X86_SRC_IMM_SX, /* sign-extended to the operand size */
 	X86_SRC_REL,
@@ -108,7 +109,7 @@ uint64_t x86_cursor_take(struct x86_cursor *c, unsigned n); /* n bytes, zero-ext
 
 /* decode_operands.c: the memory operand after modrm; then the operands of the row's codes and the
  * immediates. False: #UD. out has everything of the prefixes and opcode. */
-void x86_decode_memory(struct x86_cursor *c, struct x86_insn *out);
+bool x86_decode_memory(struct x86_cursor *c, bool vsib, struct x86_insn *out);
 bool x86_decode_operands(struct x86_cursor *c, const struct x86_enc *e, struct x86_insn *out);
 
 #endif

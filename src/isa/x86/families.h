@@ -10,6 +10,7 @@ extern const struct x86_row x86_rows_alu[];
 extern const struct x86_row x86_rows_shift[];
 extern const struct x86_row x86_rows_muldiv[];
 extern const struct x86_row x86_rows_bit[];
+extern const struct x86_row x86_rows_avx[];
 extern const struct x86_row x86_rows_bmi[];
 extern const struct x86_row x86_rows_string[];
 extern const struct x86_row x86_rows_bcd[];
@@ -31,6 +32,7 @@ extern const struct x86_row x86_rows_xsave[];
 
 /* Helper tables of families whose helpers no other file calls. */
 extern const struct ir_helper x86_helpers_sse[];
+extern const struct ir_helper x86_helpers_avx[];
 extern const struct ir_helper x86_helpers_vec[];
 extern const struct ir_helper x86_helpers_xsave[];
 extern const struct ir_helper x86_helpers_segment[];

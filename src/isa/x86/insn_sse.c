@@ -14,7 +14,7 @@
 /* ---- unmasked exceptions */
 
 /* Lanes of a result that come from arithmetic and may be tiny. */
-enum tiny_lanes { TINY_NONE, TINY_SS, TINY_PS, TINY_SD, TINY_PD };
+enum tiny_lanes { TINY_NONE, TINY_SS, TINY_PS, TINY_SD, TINY_PD, TINY_PS_256, TINY_PD_256 };
 
 /* The flags put aside were guest state already: this is not counted as writing any. */
 static uint64_t sse_begin(void *p, uint64_t a, uint64_t b, uint64_t c)
@@ -67,6 +67,11 @@ static bool any_tiny(const union ir_vec *v, enum tiny_lanes lanes)
 		return tiny64(v->u64[0]);
 	case TINY_PD:
 		return tiny64(v->u64[0]) || tiny64(v->u64[1]);
+	case TINY_PS_256:
+		return any_tiny(v, TINY_PS) || tiny32(v->u32[4]) || tiny32(v->u32[5]) ||
+		       tiny32(v->u32[6]) || tiny32(v->u32[7]);
+	case TINY_PD_256:
+		return any_tiny(v, TINY_PD) || tiny64(v->u64[2]) || tiny64(v->u64[3]);
 	default:
 		return false;
 	}
@@ -115,6 +120,7 @@ static enum tiny_lanes vop_tiny_lanes(unsigned vop)
 	case VOP_HSUBPS:
 	case VOP_ADDSUBPS:
 	case VOP_CVTPD2PS:
+	case VOP_CVTPD2PS_256:
 	case VOP_DPPS:
 		return TINY_PS;
 	case VOP_ADDSD:
@@ -145,6 +151,9 @@ void lift_sse_check(struct lift *l, unsigned vop, ir_ref result)
 {
 	enum tiny_lanes lanes = vop_tiny_lanes(vop);
 
+	if (lanes != TINY_NONE && ir_type_of(l->b, result) == IR_V256)
+		lanes = lanes == TINY_PS ? TINY_PS_256 : TINY_PD_256;
+
 	if (lanes == TINY_NONE)
 		lift_call(l, &x86_helpers_sse[HELPER_CHECK], IR_NONE, IR_NONE, IR_NONE);
 	else
@@ -157,19 +166,27 @@ void lift_sse_check(struct lift *l, unsigned vop, ir_ref result)
 /* MOVSS, MOVSD: a load clears the rest of the register, a register source keeps it. */
 static void lift_mov_scalar(struct lift *l, const struct x86_insn *i)
 {
-	ir_ref v = lift_read(l, i, 1);
+	unsigned n = lift_first_source(i);
+	ir_ref v;
 
 	if (i->op[1].kind == X86_OPND_VEC)
-		v = ir_vop(l->b, i->row->arg, 0, lift_vec(l, i->op[0].reg), v, IR_NONE);
-	lift_set_vec(l, i->op[0].reg, v);
+		v = ir_vop(l->b, i->row->arg, 0, lift_read(l, i, n), lift_read(l, i, n + 1),
+			   IR_NONE);
+	else
+		v = lift_read(l, i, 1);
+	lift_write(l, i, 0, v);
 }
 
 static void lift_mov_scalar_to(struct lift *l, const struct x86_insn *i)
 {
-	ir_ref v = lift_vec(l, i->op[1].reg);
+	unsigned n = lift_first_source(i);
+	ir_ref v;
 
 	if (i->op[0].kind == X86_OPND_VEC)
-		v = ir_vop(l->b, i->row->arg, 0, lift_vec(l, i->op[0].reg), v, IR_NONE);
+		v = ir_vop(l->b, i->row->arg, 0, lift_read(l, i, n), lift_read(l, i, n + 1),
+			   IR_NONE);
+	else
+		v = lift_read(l, i, 1);
 	lift_write(l, i, 0, v);
 }
 
@@ -187,16 +204,17 @@ static void lift_mov_dup(struct lift *l, const struct x86_insn *i)
 	ir_ref v = lift_read(l, i, 1);
 
 	v = ir_vop(l->b, VOP_PSHUFD, i->row->arg, v, IR_NONE, IR_NONE);
-	lift_set_vec(l, i->op[0].reg, v);
+	lift_write(l, i, 0, v);
 }
 
 /* From a general register or memory of 4 or 8 bytes. */
 static void lift_cvt_int(struct lift *l, const struct x86_insn *i)
 {
-	ir_ref src = lift_read(l, i, 1);
-	ir_ref dst = lift_vec(l, i->op[0].reg);
+	unsigned n = lift_first_source(i);
+	ir_ref b = lift_read(l, i, n + 1);
+	ir_ref a = lift_read(l, i, n);
 
-	lift_set_vec(l, i->op[0].reg, lift_vop(l, i, i->row->arg, dst, src, IR_NONE));
+	lift_write(l, i, 0, lift_vop(l, i, lift_row_vop(i, n + 1), a, b, IR_NONE));
 }
 
 /* clang-format off */
@@ -316,6 +334,124 @@ const struct x86_row x86_rows_sse[] = {
 	X86("F2 W1 0F 2C /r",       "Gy, Wsd",          X86_FEAT_SSE2,   0, 0, 0, lift_vop_ru,      "cvttsd2si",   X86_IS_SSE | X86_FP_EXC, VOP_CVTTSD2SI64),
 	X86("F2 W0 0F 2D /r",       "Gd, Wsd",          X86_FEAT_SSE2,   0, 0, 0, lift_vop_ru,      "cvtsd2si",    X86_IS_SSE | X86_FP_EXC, VOP_CVTSD2SI32),
 	X86("F2 W1 0F 2D /r",       "Gy, Wsd",          X86_FEAT_SSE2,   0, 0, 0, lift_vop_ru,      "cvtsd2si",    X86_IS_SSE | X86_FP_EXC, VOP_CVTSD2SI64),
+	/* VEX forms: the same functions */
+	X86("VEX.L* NP 0F 10 /r",       "Vx, Wx",           X86_FEAT_AVX,   0, 0, 0, lift_vec_load,     "vmovups",         X86_IS_SSE, 0),
+	X86("VEX.L* NP 0F 11 /r",       "Wx, Vx",           X86_FEAT_AVX,   0, 0, 0, lift_vec_move_to,  "vmovups",         X86_IS_SSE, 0),
+	X86("VEX.L* 66 0F 10 /r",       "Vx, Wx",           X86_FEAT_AVX,   0, 0, 0, lift_vec_load,     "vmovupd",         X86_IS_SSE, 0),
+	X86("VEX.L* 66 0F 11 /r",       "Wx, Vx",           X86_FEAT_AVX,   0, 0, 0, lift_vec_move_to,  "vmovupd",         X86_IS_SSE, 0),
+	X86("VEX.L* NP 0F 28 /r",       "Vx, Wx",           X86_FEAT_AVX,   0, 0, 0, lift_vec_load,     "vmovaps",         X86_IS_SSE | X86_ALIGNED, 0),
+	X86("VEX.L* NP 0F 29 /r",       "Wx, Vx",           X86_FEAT_AVX,   0, 0, 0, lift_vec_move_to,  "vmovaps",         X86_IS_SSE | X86_ALIGNED, 0),
+	X86("VEX.L* 66 0F 28 /r",       "Vx, Wx",           X86_FEAT_AVX,   0, 0, 0, lift_vec_load,     "vmovapd",         X86_IS_SSE | X86_ALIGNED, 0),
+	X86("VEX.L* 66 0F 29 /r",       "Wx, Vx",           X86_FEAT_AVX,   0, 0, 0, lift_vec_move_to,  "vmovapd",         X86_IS_SSE | X86_ALIGNED, 0),
+	X86("VEX.L* F3 0F 10 /r mem",   "Vdq, Wss",         X86_FEAT_AVX,   0, 0, 0, lift_mov_scalar,   "vmovss",          X86_IS_SSE, VOP_MOVSS),
+	X86("VEX.L* F3 0F 10 /r reg",   "Vdq, Hdq, Udq",    X86_FEAT_AVX,   0, 0, 0, lift_mov_scalar,   "vmovss",          X86_IS_SSE, VOP_MOVSS),
+	X86("VEX.L* F3 0F 11 /r mem",   "Wss, Vdq",         X86_FEAT_AVX,   0, 0, 0, lift_mov_scalar_to, "vmovss",          X86_IS_SSE, VOP_MOVSS),
+	X86("VEX.L* F3 0F 11 /r reg",   "Udq, Hdq, Vdq",    X86_FEAT_AVX,   0, 0, 0, lift_mov_scalar_to, "vmovss",          X86_IS_SSE, VOP_MOVSS),
+	X86("VEX.L* F2 0F 10 /r mem",   "Vdq, Wsd",         X86_FEAT_AVX,   0, 0, 0, lift_mov_scalar,   "vmovsd",          X86_IS_SSE, VOP_MOVSD),
+	X86("VEX.L* F2 0F 10 /r reg",   "Vdq, Hdq, Udq",    X86_FEAT_AVX,   0, 0, 0, lift_mov_scalar,   "vmovsd",          X86_IS_SSE, VOP_MOVSD),
+	X86("VEX.L* F2 0F 11 /r mem",   "Wsd, Vdq",         X86_FEAT_AVX,   0, 0, 0, lift_mov_scalar_to, "vmovsd",          X86_IS_SSE, VOP_MOVSD),
+	X86("VEX.L* F2 0F 11 /r reg",   "Udq, Hdq, Vdq",    X86_FEAT_AVX,   0, 0, 0, lift_mov_scalar_to, "vmovsd",          X86_IS_SSE, VOP_MOVSD),
+	X86("VEX.128 NP 0F 12 /r reg",  "Vdq, Hdq, Udq",    X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vmovhlps",        X86_IS_SSE, VOP_MOVHLPS),
+	X86("VEX.128 NP 0F 16 /r reg",  "Vdq, Hdq, Udq",    X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vmovlhps",        X86_IS_SSE, VOP_MOVLHPS),
+	X86("VEX.128 NP 0F 12 /r mem",  "Vdq, Hdq, Wq",     X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vmovlps",         X86_IS_SSE, VOP_MOVSD),
+	X86("VEX.128 NP 0F 13 /r mem",  "Mq, Vdq",          X86_FEAT_AVX,   0, 0, 0, lift_mov_part,     "vmovlps",         X86_IS_SSE, VOP_TO64),
+	X86("VEX.128 NP 0F 16 /r mem",  "Vdq, Hdq, Wq",     X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vmovhps",         X86_IS_SSE, VOP_MOVLHPS),
+	X86("VEX.128 NP 0F 17 /r mem",  "Mq, Vdq",          X86_FEAT_AVX,   0, 0, 0, lift_mov_part,     "vmovhps",         X86_IS_SSE, VOP_TOHI64),
+	X86("VEX.L* NP 0F 2B /r mem",   "Mx, Vx",           X86_FEAT_AVX,   0, 0, 0, lift_vec_move_to,  "vmovntps",        X86_IS_SSE | X86_ALIGNED, 0),
+	X86("VEX.128 NP 0F 50 /r reg",  "Gd, Udq",          X86_FEAT_AVX,   0, 0, 0, lift_vop_ru,       "vmovmskps",       X86_IS_SSE, VOP_MOVMSKPS),
+	X86("VEX.256 NP 0F 50 /r reg",  "Gd, Uqq",          X86_FEAT_AVX,   0, 0, 0, lift_vop_ru,       "vmovmskps",       X86_IS_SSE, VOP_MOVMSKPS_256),
+	X86("VEX.128 66 0F 12 /r mem",  "Vdq, Hdq, Wq",     X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vmovlpd",         X86_IS_SSE, VOP_MOVSD),
+	X86("VEX.128 66 0F 13 /r mem",  "Mq, Vdq",          X86_FEAT_AVX,   0, 0, 0, lift_mov_part,     "vmovlpd",         X86_IS_SSE, VOP_TO64),
+	X86("VEX.128 66 0F 16 /r mem",  "Vdq, Hdq, Wq",     X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vmovhpd",         X86_IS_SSE, VOP_MOVLHPS),
+	X86("VEX.128 66 0F 17 /r mem",  "Mq, Vdq",          X86_FEAT_AVX,   0, 0, 0, lift_mov_part,     "vmovhpd",         X86_IS_SSE, VOP_TOHI64),
+	X86("VEX.L* 66 0F 2B /r mem",   "Mx, Vx",           X86_FEAT_AVX,   0, 0, 0, lift_vec_move_to,  "vmovntpd",        X86_IS_SSE | X86_ALIGNED, 0),
+	X86("VEX.128 66 0F 50 /r reg",  "Gd, Udq",          X86_FEAT_AVX,   0, 0, 0, lift_vop_ru,       "vmovmskpd",       X86_IS_SSE, VOP_MOVMSKPD),
+	X86("VEX.256 66 0F 50 /r reg",  "Gd, Uqq",          X86_FEAT_AVX,   0, 0, 0, lift_vop_ru,       "vmovmskpd",       X86_IS_SSE, VOP_MOVMSKPD_256),
+	X86("VEX.128 F2 0F 12 /r",      "Vdq, Wsd",         X86_FEAT_AVX,   0, 0, 0, lift_mov_dup,      "vmovddup",        X86_IS_SSE, 0x44),
+	X86("VEX.256 F2 0F 12 /r",      "Vqq, Wqq",         X86_FEAT_AVX,   0, 0, 0, lift_mov_dup,      "vmovddup",        X86_IS_SSE, 0x44),
+	X86("VEX.L* F3 0F 12 /r",       "Vx, Wx",           X86_FEAT_AVX,   0, 0, 0, lift_mov_dup,      "vmovsldup",       X86_IS_SSE, 0xa0),
+	X86("VEX.L* F3 0F 16 /r",       "Vx, Wx",           X86_FEAT_AVX,   0, 0, 0, lift_mov_dup,      "vmovshdup",       X86_IS_SSE, 0xf5),
+	X86("VEX.L* NP 0F 54 /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vandps",          X86_IS_SSE, VOP_PAND),
+	X86("VEX.L* 66 0F 54 /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vandpd",          X86_IS_SSE, VOP_PAND),
+	X86("VEX.L* NP 0F 55 /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vandnps",         X86_IS_SSE, VOP_PANDN),
+	X86("VEX.L* 66 0F 55 /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vandnpd",         X86_IS_SSE, VOP_PANDN),
+	X86("VEX.L* NP 0F 56 /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vorps",           X86_IS_SSE, VOP_POR),
+	X86("VEX.L* 66 0F 56 /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vorpd",           X86_IS_SSE, VOP_POR),
+	X86("VEX.L* NP 0F 57 /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vxorps",          X86_IS_SSE, VOP_PXOR),
+	X86("VEX.L* 66 0F 57 /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vxorpd",          X86_IS_SSE, VOP_PXOR),
+	X86("VEX.L* NP 0F 14 /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vunpcklps",       X86_IS_SSE, VOP_PUNPCKLDQ),
+	X86("VEX.L* 66 0F 14 /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vunpcklpd",       X86_IS_SSE, VOP_PUNPCKLQDQ),
+	X86("VEX.L* NP 0F 15 /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vunpckhps",       X86_IS_SSE, VOP_PUNPCKHDQ),
+	X86("VEX.L* 66 0F 15 /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vunpckhpd",       X86_IS_SSE, VOP_PUNPCKHQDQ),
+	X86("VEX.L* NP 0F C6 /r",       "Vx, Hx, Wx, Ib",   X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vshufps",         X86_IS_SSE, VOP_SHUFPS),
+	X86("VEX.L* 66 0F C6 /r",       "Vx, Hx, Wx, Ib",   X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vshufpd",         X86_IS_SSE, VOP_SHUFPD),
+	X86("VEX.L* NP 0F 58 /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vaddps",          X86_IS_SSE | X86_FP_EXC, VOP_ADDPS),
+	X86("VEX.L* 66 0F 58 /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vaddpd",          X86_IS_SSE | X86_FP_EXC, VOP_ADDPD),
+	X86("VEX.L* F3 0F 58 /r",       "Vdq, Hdq, Wss",    X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vaddss",          X86_IS_SSE | X86_FP_EXC, VOP_ADDSS),
+	X86("VEX.L* F2 0F 58 /r",       "Vdq, Hdq, Wsd",    X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vaddsd",          X86_IS_SSE | X86_FP_EXC, VOP_ADDSD),
+	X86("VEX.L* NP 0F 59 /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vmulps",          X86_IS_SSE | X86_FP_EXC, VOP_MULPS),
+	X86("VEX.L* 66 0F 59 /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vmulpd",          X86_IS_SSE | X86_FP_EXC, VOP_MULPD),
+	X86("VEX.L* F3 0F 59 /r",       "Vdq, Hdq, Wss",    X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vmulss",          X86_IS_SSE | X86_FP_EXC, VOP_MULSS),
+	X86("VEX.L* F2 0F 59 /r",       "Vdq, Hdq, Wsd",    X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vmulsd",          X86_IS_SSE | X86_FP_EXC, VOP_MULSD),
+	X86("VEX.L* NP 0F 5C /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vsubps",          X86_IS_SSE | X86_FP_EXC, VOP_SUBPS),
+	X86("VEX.L* 66 0F 5C /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vsubpd",          X86_IS_SSE | X86_FP_EXC, VOP_SUBPD),
+	X86("VEX.L* F3 0F 5C /r",       "Vdq, Hdq, Wss",    X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vsubss",          X86_IS_SSE | X86_FP_EXC, VOP_SUBSS),
+	X86("VEX.L* F2 0F 5C /r",       "Vdq, Hdq, Wsd",    X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vsubsd",          X86_IS_SSE | X86_FP_EXC, VOP_SUBSD),
+	X86("VEX.L* NP 0F 5D /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vminps",          X86_IS_SSE | X86_FP_EXC, VOP_MINPS),
+	X86("VEX.L* 66 0F 5D /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vminpd",          X86_IS_SSE | X86_FP_EXC, VOP_MINPD),
+	X86("VEX.L* F3 0F 5D /r",       "Vdq, Hdq, Wss",    X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vminss",          X86_IS_SSE | X86_FP_EXC, VOP_MINSS),
+	X86("VEX.L* F2 0F 5D /r",       "Vdq, Hdq, Wsd",    X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vminsd",          X86_IS_SSE | X86_FP_EXC, VOP_MINSD),
+	X86("VEX.L* NP 0F 5E /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vdivps",          X86_IS_SSE | X86_FP_EXC, VOP_DIVPS),
+	X86("VEX.L* 66 0F 5E /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vdivpd",          X86_IS_SSE | X86_FP_EXC, VOP_DIVPD),
+	X86("VEX.L* F3 0F 5E /r",       "Vdq, Hdq, Wss",    X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vdivss",          X86_IS_SSE | X86_FP_EXC, VOP_DIVSS),
+	X86("VEX.L* F2 0F 5E /r",       "Vdq, Hdq, Wsd",    X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vdivsd",          X86_IS_SSE | X86_FP_EXC, VOP_DIVSD),
+	X86("VEX.L* NP 0F 5F /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vmaxps",          X86_IS_SSE | X86_FP_EXC, VOP_MAXPS),
+	X86("VEX.L* 66 0F 5F /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vmaxpd",          X86_IS_SSE | X86_FP_EXC, VOP_MAXPD),
+	X86("VEX.L* F3 0F 5F /r",       "Vdq, Hdq, Wss",    X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vmaxss",          X86_IS_SSE | X86_FP_EXC, VOP_MAXSS),
+	X86("VEX.L* F2 0F 5F /r",       "Vdq, Hdq, Wsd",    X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vmaxsd",          X86_IS_SSE | X86_FP_EXC, VOP_MAXSD),
+	X86("VEX.L* NP 0F 51 /r",       "Vx, Wx",           X86_FEAT_AVX,   0, 0, 0, lift_vop_w,        "vsqrtps",         X86_IS_SSE | X86_FP_EXC, VOP_SQRTPS),
+	X86("VEX.L* 66 0F 51 /r",       "Vx, Wx",           X86_FEAT_AVX,   0, 0, 0, lift_vop_w,        "vsqrtpd",         X86_IS_SSE | X86_FP_EXC, VOP_SQRTPD),
+	X86("VEX.L* F3 0F 51 /r",       "Vdq, Hdq, Wss",    X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vsqrtss",         X86_IS_SSE | X86_FP_EXC, VOP_SQRTSS),
+	X86("VEX.L* F2 0F 51 /r",       "Vdq, Hdq, Wsd",    X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vsqrtsd",         X86_IS_SSE | X86_FP_EXC, VOP_SQRTSD),
+	X86("VEX.L* NP 0F 52 /r",       "Vx, Wx",           X86_FEAT_AVX,   0, 0, 0, lift_vop_w,        "vrsqrtps",        X86_IS_SSE, VOP_RSQRTPS),
+	X86("VEX.L* F3 0F 52 /r",       "Vdq, Hdq, Wss",    X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vrsqrtss",        X86_IS_SSE, VOP_RSQRTSS),
+	X86("VEX.L* NP 0F 53 /r",       "Vx, Wx",           X86_FEAT_AVX,   0, 0, 0, lift_vop_w,        "vrcpps",          X86_IS_SSE, VOP_RCPPS),
+	X86("VEX.L* F3 0F 53 /r",       "Vdq, Hdq, Wss",    X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vrcpss",          X86_IS_SSE, VOP_RCPSS),
+	X86("VEX.L* NP 0F C2 /r",       "Vx, Hx, Wx, Ib",   X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vcmpps",          X86_IS_SSE | X86_FP_EXC, VOP_CMPPS),
+	X86("VEX.L* 66 0F C2 /r",       "Vx, Hx, Wx, Ib",   X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vcmppd",          X86_IS_SSE | X86_FP_EXC, VOP_CMPPD),
+	X86("VEX.L* F3 0F C2 /r",       "Vdq, Hdq, Wss, Ib", X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vcmpss",          X86_IS_SSE | X86_FP_EXC, VOP_CMPSS),
+	X86("VEX.L* F2 0F C2 /r",       "Vdq, Hdq, Wsd, Ib", X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vcmpsd",          X86_IS_SSE | X86_FP_EXC, VOP_CMPSD),
+	X86("VEX.L* NP 0F 2E /r",       "Vdq, Wss",         X86_FEAT_AVX,   0, X86_ARITH_FLAGS, 0, lift_vop_flags,    "vucomiss",        X86_IS_SSE | X86_FP_EXC, VOP_UCOMISS),
+	X86("VEX.L* 66 0F 2E /r",       "Vdq, Wsd",         X86_FEAT_AVX,   0, X86_ARITH_FLAGS, 0, lift_vop_flags,    "vucomisd",        X86_IS_SSE | X86_FP_EXC, VOP_UCOMISD),
+	X86("VEX.L* NP 0F 2F /r",       "Vdq, Wss",         X86_FEAT_AVX,   0, X86_ARITH_FLAGS, 0, lift_vop_flags,    "vcomiss",         X86_IS_SSE | X86_FP_EXC, VOP_COMISS),
+	X86("VEX.L* 66 0F 2F /r",       "Vdq, Wsd",         X86_FEAT_AVX,   0, X86_ARITH_FLAGS, 0, lift_vop_flags,    "vcomisd",         X86_IS_SSE | X86_FP_EXC, VOP_COMISD),
+	X86("VEX.L* 66 0F 7C /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vhaddpd",         X86_IS_SSE | X86_FP_EXC, VOP_HADDPD),
+	X86("VEX.L* F2 0F 7C /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vhaddps",         X86_IS_SSE | X86_FP_EXC, VOP_HADDPS),
+	X86("VEX.L* 66 0F 7D /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vhsubpd",         X86_IS_SSE | X86_FP_EXC, VOP_HSUBPD),
+	X86("VEX.L* F2 0F 7D /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vhsubps",         X86_IS_SSE | X86_FP_EXC, VOP_HSUBPS),
+	X86("VEX.L* 66 0F D0 /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vaddsubpd",       X86_IS_SSE | X86_FP_EXC, VOP_ADDSUBPD),
+	X86("VEX.L* F2 0F D0 /r",       "Vx, Hx, Wx",       X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vaddsubps",       X86_IS_SSE | X86_FP_EXC, VOP_ADDSUBPS),
+	X86("VEX.128 NP 0F 5A /r",      "Vdq, Wq",          X86_FEAT_AVX,   0, 0, 0, lift_vop_w,        "vcvtps2pd",       X86_IS_SSE | X86_FP_EXC, VOP_CVTPS2PD),
+	X86("VEX.256 NP 0F 5A /r",      "Vqq, Wdq",         X86_FEAT_AVX,   0, 0, 0, lift_vop_w,        "vcvtps2pd",       X86_IS_SSE | X86_FP_EXC, VOP_CVTPS2PD_256),
+	X86("VEX.128 66 0F 5A /r",      "Vdq, Wdq",         X86_FEAT_AVX,   0, 0, 0, lift_vop_w,        "vcvtpd2ps",       X86_IS_SSE | X86_FP_EXC, VOP_CVTPD2PS),
+	X86("VEX.256 66 0F 5A /r",      "Vdq, Wqq",         X86_FEAT_AVX,   0, 0, 0, lift_vop_w,        "vcvtpd2ps",       X86_IS_SSE | X86_FP_EXC, VOP_CVTPD2PS_256),
+	X86("VEX.L* F3 0F 5A /r",       "Vdq, Hdq, Wss",    X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vcvtss2sd",       X86_IS_SSE | X86_FP_EXC, VOP_CVTSS2SD),
+	X86("VEX.L* F2 0F 5A /r",       "Vdq, Hdq, Wsd",    X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vcvtsd2ss",       X86_IS_SSE | X86_FP_EXC, VOP_CVTSD2SS),
+	X86("VEX.L* NP 0F 5B /r",       "Vx, Wx",           X86_FEAT_AVX,   0, 0, 0, lift_vop_w,        "vcvtdq2ps",       X86_IS_SSE | X86_FP_EXC, VOP_CVTDQ2PS),
+	X86("VEX.L* 66 0F 5B /r",       "Vx, Wx",           X86_FEAT_AVX,   0, 0, 0, lift_vop_w,        "vcvtps2dq",       X86_IS_SSE | X86_FP_EXC, VOP_CVTPS2DQ),
+	X86("VEX.L* F3 0F 5B /r",       "Vx, Wx",           X86_FEAT_AVX,   0, 0, 0, lift_vop_w,        "vcvttps2dq",      X86_IS_SSE | X86_FP_EXC, VOP_CVTTPS2DQ),
+	X86("VEX.128 66 0F E6 /r",      "Vdq, Wdq",         X86_FEAT_AVX,   0, 0, 0, lift_vop_w,        "vcvttpd2dq",      X86_IS_SSE | X86_FP_EXC, VOP_CVTTPD2DQ),
+	X86("VEX.256 66 0F E6 /r",      "Vdq, Wqq",         X86_FEAT_AVX,   0, 0, 0, lift_vop_w,        "vcvttpd2dq",      X86_IS_SSE | X86_FP_EXC, VOP_CVTTPD2DQ_256),
+	X86("VEX.128 F3 0F E6 /r",      "Vdq, Wq",          X86_FEAT_AVX,   0, 0, 0, lift_vop_w,        "vcvtdq2pd",       X86_IS_SSE, VOP_CVTDQ2PD),
+	X86("VEX.256 F3 0F E6 /r",      "Vqq, Wdq",         X86_FEAT_AVX,   0, 0, 0, lift_vop_w,        "vcvtdq2pd",       X86_IS_SSE, VOP_CVTDQ2PD_256),
+	X86("VEX.128 F2 0F E6 /r",      "Vdq, Wdq",         X86_FEAT_AVX,   0, 0, 0, lift_vop_w,        "vcvtpd2dq",       X86_IS_SSE | X86_FP_EXC, VOP_CVTPD2DQ),
+	X86("VEX.256 F2 0F E6 /r",      "Vdq, Wqq",         X86_FEAT_AVX,   0, 0, 0, lift_vop_w,        "vcvtpd2dq",       X86_IS_SSE | X86_FP_EXC, VOP_CVTPD2DQ_256),
+	X86("VEX.L* F3 0F 2A /r",       "Vdq, Hdq, Ey",     X86_FEAT_AVX,   0, 0, 0, lift_cvt_int,      "vcvtsi2ss",       X86_IS_SSE | X86_FP_EXC, X86_VOP_BY_SIZE(VOP_CVTSI2SS32, VOP_CVTSI2SS64)),
+	X86("VEX.L* F3 0F 2C /r",       "Gy, Wss",          X86_FEAT_AVX,   0, 0, 0, lift_vop_ru,       "vcvttss2si",      X86_IS_SSE | X86_FP_EXC, X86_VOP_BY_SIZE(VOP_CVTTSS2SI32, VOP_CVTTSS2SI64)),
+	X86("VEX.L* F3 0F 2D /r",       "Gy, Wss",          X86_FEAT_AVX,   0, 0, 0, lift_vop_ru,       "vcvtss2si",       X86_IS_SSE | X86_FP_EXC, X86_VOP_BY_SIZE(VOP_CVTSS2SI32, VOP_CVTSS2SI64)),
+	X86("VEX.L* F2 0F 2A /r",       "Vdq, Hdq, Ey",     X86_FEAT_AVX,   0, 0, 0, lift_cvt_int,      "vcvtsi2sd",       X86_IS_SSE | X86_FP_EXC, X86_VOP_BY_SIZE(VOP_CVTSI2SD32, VOP_CVTSI2SD64)),
+	X86("VEX.L* F2 0F 2C /r",       "Gy, Wsd",          X86_FEAT_AVX,   0, 0, 0, lift_vop_ru,       "vcvttsd2si",      X86_IS_SSE | X86_FP_EXC, X86_VOP_BY_SIZE(VOP_CVTTSD2SI32, VOP_CVTTSD2SI64)),
+	X86("VEX.L* F2 0F 2D /r",       "Gy, Wsd",          X86_FEAT_AVX,   0, 0, 0, lift_vop_ru,       "vcvtsd2si",       X86_IS_SSE | X86_FP_EXC, X86_VOP_BY_SIZE(VOP_CVTSD2SI32, VOP_CVTSD2SI64)),
 	X86_ROWS_END
 };
 /* clang-format on */

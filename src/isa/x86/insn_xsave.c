@@ -223,6 +223,8 @@ const struct x86_row x86_rows_xsave[] = {
 	X86("NP W1 0F AE /1 mem",   "M",                X86_FEAT_FXSR,   0, 0, 0, lift_fxrstor,     "fxrstor64",   X86_IS_X87 | X86_NOWAIT | X86_ENDS, 0),
 	X86("NP 0F AE /2 mem",      "Md",               X86_FEAT_SSE,    0, 0, 0, lift_ldmxcsr,     "ldmxcsr",     X86_IS_SSE | X86_ENDS, 0),
 	X86("NP 0F AE /3 mem",      "Md",               X86_FEAT_SSE,    0, 0, 0, lift_stmxcsr,     "stmxcsr",     X86_IS_SSE, 0),
+	X86("VEX.128 NP 0F AE /2 mem", "Md",            X86_FEAT_AVX,    0, 0, 0, lift_ldmxcsr,     "vldmxcsr",    X86_IS_SSE | X86_ENDS, 0),
+	X86("VEX.128 NP 0F AE /3 mem", "Md",            X86_FEAT_AVX,    0, 0, 0, lift_stmxcsr,     "vstmxcsr",    X86_IS_SSE, 0),
 	X86("NP W0 0F AE /4 mem",   "M",                X86_FEAT_XSAVE,  0, 0, 0, lift_xsave,       "xsave",       0, X86_XSAVE_PLAIN),
 	X86("NP W0 0F AE /6 mem",   "M",                X86_FEAT_XSAVEOPT,0, 0, 0, lift_xsave,       "xsaveopt",    0, X86_XSAVE_OPT),
 	X86("NP W0 0F C7 /4 mem",   "M",                X86_FEAT_XSAVEC, 0, 0, 0, lift_xsave,       "xsavec",      0, X86_XSAVE_COMPACT),

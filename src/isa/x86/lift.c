@@ -28,6 +28,11 @@ void lift_set_vec(struct lift *l, unsigned reg, ir_ref v)
 	ir_put(l->b, X86_OFF_VEC(reg), v);
 }
 
+void lift_set_vec_of(struct lift *l, const struct x86_insn *i, unsigned reg, ir_ref v)
+{
+	lift_set_vec(l, reg, i->has_vex ? ir_zext(l->b, IR_V256, v) : v);
+}
+
 ir_ref lift_mmx(struct lift *l, unsigned reg)
 {
 	return ir_get(l->b, IR_I64, X86_OFF_MMX(reg));

@@ -40,7 +40,7 @@ enum x86_decode_result x86_lift_block(const struct x86_decoder *d, const uint8_t
 				      struct ir_block *out);
 
 /* ---- operands. n is the operand's number in the row. */
-/* Value of a register, memory or immediate operand, at the operand's size. Vectors are V128: a Wss,
+/* Value of a register, memory or immediate operand, at the operand's size. Vectors are V128, or V256 at 32 bytes: a Wss,
  * Wsd.. memory operand is loaded into the low lane, the others are 0. MMX operands are I64: Qd memory
  * is zero-extended. Segment registers: I16. */
 ir_ref lift_read(struct lift *l, const struct x86_insn *i, unsigned n);
@@ -48,7 +48,8 @@ ir_ref lift_read(struct lift *l, const struct x86_insn *i, unsigned n);
 ir_ref lift_read_zext(struct lift *l, const struct x86_insn *i, unsigned n, enum ir_type t);
 ir_ref lift_read_sext(struct lift *l, const struct x86_insn *i, unsigned n, enum ir_type t);
 /* Write v (of the operand's size; a V128 to smaller memory stores its low lane) to a register or
- * memory operand. 32-bit register writes zero-extend. Memory destinations: call before any put. */
+ * memory operand. 32-bit register and VEX vector
+ * register writes zero-extend. Memory destinations: call before any put. */
 void lift_write(struct lift *l, const struct x86_insn *i, unsigned n, ir_ref v);
 
 /* Read-modify-write of operand n: for memory the address is computed once and the load checks for
@@ -80,7 +81,9 @@ unsigned lift_mem_flags(const struct x86_insn *i, unsigned bytes);
 ir_ref lift_gpr(struct lift *l, unsigned reg, unsigned bytes);
 void lift_set_gpr(struct lift *l, unsigned reg, ir_ref v);
 ir_ref lift_vec(struct lift *l, unsigned reg);		       /* V128 */
-void lift_set_vec(struct lift *l, unsigned reg, ir_ref v);    /* V128: upper half kept */
+void lift_set_vec(struct lift *l, unsigned reg, ir_ref v);    /* V128: upper half kept; V256 */
+/* V128, or V256 with VEX, which clears what is above the result; legacy encodings keep it. */
+void lift_set_vec_of(struct lift *l, const struct x86_insn *i, unsigned reg, ir_ref v);
 ir_ref lift_mmx(struct lift *l, unsigned reg);		       /* I64 */
 void lift_set_mmx(struct lift *l, unsigned reg, ir_ref v);    /* I64; sets exponent to all ones */
 

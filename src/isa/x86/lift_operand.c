@@ -81,8 +81,8 @@ unsigned lift_mem_flags(const struct x86_insn *i, unsigned bytes)
 {
 	unsigned flags = i->seg == X86_SS ? X86_MEM_STACK : 0;
 
-	if (bytes == 16 && !(i->row->attr & X86_UNALIGNED))
-		flags |= X86_MEM_ALIGN16;
+	if (i->has_vex ? i->row->attr & X86_ALIGNED : bytes == 16 && !(i->row->attr & X86_UNALIGNED))
+		flags |= bytes == 32 ? X86_MEM_ALIGN32 : X86_MEM_ALIGN16;
 	return flags;
 }
 
@@ -124,7 +124,8 @@ ir_ref lift_read(struct lift *l, const struct x86_insn *i, unsigned n)
 	case X86_OPND_IMM:
 		return lift_imm(l, ir_int_type(o->bytes), (uint64_t)(o->reg ? i->imm2 : i->imm));
 	case X86_OPND_VEC:
-		return lift_vec(l, o->reg);
+		return o->bytes == 32 ? ir_get(l->b, IR_V256, X86_OFF_VEC(o->reg))
+				      : lift_vec(l, o->reg);
 	case X86_OPND_MMX:
 		return lift_mmx(l, o->reg);
 	case X86_OPND_SEG:
@@ -164,7 +165,8 @@ static void write_memory(struct lift *l, const struct x86_insn *i, const struct 
 	ir_store(l->b, addr, v, l->mmu, lift_mem_flags(i, o->bytes));
 }
 
-static void write_register(struct lift *l, const struct x86_opnd *o, ir_ref v)
+static void write_register(struct lift *l, const struct x86_insn *i, const struct x86_opnd *o,
+			   ir_ref v)
 {
 	switch (o->kind) {
 	case X86_OPND_GPR:
@@ -174,7 +176,7 @@ static void write_register(struct lift *l, const struct x86_opnd *o, ir_ref v)
 			lift_set_gpr(l, o->reg, v);
 		break;
 	case X86_OPND_VEC:
-		lift_set_vec(l, o->reg, v);
+		lift_set_vec_of(l, i, o->reg, v);
 		break;
 	case X86_OPND_MMX:
 		lift_set_mmx(l, o->reg, v);
@@ -189,7 +191,7 @@ void lift_write(struct lift *l, const struct x86_insn *i, unsigned n, ir_ref v)
 	if (o->kind == X86_OPND_MEM)
 		write_memory(l, i, o, lift_linear(l, i, o->bytes, X86_WRITE), v);
 	else
-		write_register(l, o, v);
+		write_register(l, i, o, v);
 }
 
 struct lift_rmw lift_rmw_begin(struct lift *l, const struct x86_insn *i, unsigned n)
@@ -211,7 +213,7 @@ struct lift_rmw lift_rmw_begin(struct lift *l, const struct x86_insn *i, unsigne
 void lift_rmw_end(struct lift *l, const struct x86_insn *i, unsigned n, struct lift_rmw m, ir_ref v)
 {
 	if (m.addr == IR_NONE)
-		write_register(l, &i->op[n], v);
+		write_register(l, i, &i->op[n], v);
 	else
 		write_memory(l, i, &i->op[n], m.addr, v);
 }

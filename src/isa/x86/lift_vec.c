@@ -1,6 +1,7 @@
 /*
  * Operand access and common shapes of vector instructions: see lift_vec.h. Legacy SSE writes leave
- * the upper half of a YMM register alone: puts are 16 bytes wide (SDM vol. 1, 14.3).
+ * the upper half of a YMM register alone: puts are 16 bytes wide; VEX.128 writes clear it (SDM vol.
+ * 1, 14.3).
  */
 #include "isa/x86/families.h"
 #include "isa/x86/fpu.h"
@@ -42,10 +43,11 @@ ir_ref lift_vop(struct lift *l, const struct x86_insn *i, unsigned vop, ir_ref a
 
 void lift_vop_vw(struct lift *l, const struct x86_insn *i)
 {
-	ir_ref src = lift_read(l, i, 1);
-	ir_ref dst = lift_vec(l, i->op[0].reg);
+	unsigned n = lift_first_source(i);
+	ir_ref b = lift_read(l, i, n + 1);
+	ir_ref a = lift_read(l, i, n);
 
-	lift_set_vec(l, i->op[0].reg, lift_vop(l, i, i->row->arg, dst, src, IR_NONE));
+	lift_write(l, i, 0, lift_vop(l, i, i->row->arg, a, b, IR_NONE));
 }
 
 void lift_vop_vw_xmm0(struct lift *l, const struct x86_insn *i)
@@ -56,43 +58,52 @@ void lift_vop_vw_xmm0(struct lift *l, const struct x86_insn *i)
 	lift_set_vec(l, i->op[0].reg, lift_vop(l, i, i->row->arg, dst, src, lift_vec(l, 0)));
 }
 
+void lift_vop_vwl(struct lift *l, const struct x86_insn *i)
+{
+	ir_ref b = lift_read(l, i, 2);
+	ir_ref a = lift_read(l, i, 1);
+
+	lift_write(l, i, 0, lift_vop(l, i, i->row->arg, a, b, lift_read(l, i, 3)));
+}
+
 void lift_vop_w(struct lift *l, const struct x86_insn *i)
 {
 	ir_ref src = lift_read(l, i, 1);
 
-	lift_set_vec(l, i->op[0].reg, lift_vop(l, i, i->row->arg, src, IR_NONE, IR_NONE));
+	lift_write(l, i, 0, lift_vop(l, i, i->row->arg, src, IR_NONE, IR_NONE));
 }
 
 void lift_vop_ui(struct lift *l, const struct x86_insn *i)
 {
-	ir_ref v = lift_vec(l, i->op[0].reg);
+	ir_ref v = lift_read(l, i, lift_first_source(i));
 
-	lift_set_vec(l, i->op[0].reg, lift_vop(l, i, i->row->arg, v, IR_NONE, IR_NONE));
+	lift_write(l, i, 0, lift_vop(l, i, i->row->arg, v, IR_NONE, IR_NONE));
 }
 
 void lift_vop_ru(struct lift *l, const struct x86_insn *i)
 {
 	ir_ref v = lift_read(l, i, 1);
 
-	lift_set_gpr(l, i->op[0].reg, lift_vop(l, i, i->row->arg, v, IR_NONE, IR_NONE));
+	lift_set_gpr(l, i->op[0].reg,
+		     lift_vop(l, i, lift_row_vop(i, 0), v, IR_NONE, IR_NONE));
 }
 
 void lift_vop_flags(struct lift *l, const struct x86_insn *i)
 {
 	ir_ref src = lift_read(l, i, 1);
-	ir_ref dst = lift_vec(l, i->op[0].reg);
+	ir_ref dst = lift_read(l, i, 0);
 
 	lift_set_packed_flags(l, lift_vop(l, i, i->row->arg, dst, src, IR_NONE));
 }
 
 void lift_vec_load(struct lift *l, const struct x86_insn *i)
 {
-	lift_set_vec(l, i->op[0].reg, lift_read(l, i, 1));
+	lift_write(l, i, 0, lift_read(l, i, 1));
 }
 
 void lift_vec_move_to(struct lift *l, const struct x86_insn *i)
 {
-	lift_write(l, i, 0, lift_vec(l, i->op[1].reg));
+	lift_write(l, i, 0, lift_read(l, i, 1));
 }
 
 /* ---- masked stores */

@@ -94,7 +94,10 @@ static void add_memory(struct out *o, const struct x86_insn *i, const struct x86
 		first = false;
 	if (i->index != X86_GPR_NONE) {
 		add(o, "%s", first ? "" : "+");
-		add_gpr(o, i->index, i->addrsize);
+		if (i->row->attr & X86_VSIB)
+			add(o, "%cmm%u", i->vex_l ? 'y' : 'x', i->index);
+		else
+			add_gpr(o, i->index, i->addrsize);
 		if (i->scale)
 			add(o, "*%u", 1u << i->scale);
 		first = false;
