@@ -78,9 +78,9 @@ static void compare_fpu(struct diff *d, const struct oracle_state *s, const stru
 		field(d, name, s->st[i].sexp, n->st[i].sexp, e->st[i].sexp);
 	}
 	for (int i = 0; i < 16; i++) {
-		for (int h = 0; h < 2; h++) {
-			snprintf(name, sizeof(name), "xmm%d.%s", i, h ? "hi" : "lo");
-			field(d, name, s->xmm[i][h], n->xmm[i][h], e->xmm[i][h]);
+		for (int q = 0; q < 4; q++) {
+			snprintf(name, sizeof(name), "ymm%d.%d", i, q);
+			field(d, name, s->vec[i][q], n->vec[i][q], e->vec[i][q]);
 		}
 	}
 }

@@ -168,6 +168,37 @@ static void emit_memory(struct gen *n, struct emit *e, unsigned reg, unsigned ad
 
 /* ---- one instruction */
 
+/* Small steps in the index register as it is at the start: they do no harm if it changes. */
+static void set_index_vector(struct gen *n, unsigned reg, unsigned bytes)
+{
+	for (unsigned k = 0; k < 32 / bytes; k++) {
+		uint64_t v = (uint64_t)pick(n, 256) * 4 - 256;
+
+		if (random_chance(&n->r, 3))
+			v = random_next(&n->r) % 0x8000 - 0x4000;
+		if (random_chance(&n->r, 20))
+			v += pick(n, 16);
+		memcpy((uint8_t *)n->c->start.vec[reg] + k * bytes, &v, bytes);
+	}
+}
+
+/* A base that points to data, a vector as the index. */
+static void emit_vsib(struct gen *n, struct emit *e, const struct x86_row *row, unsigned reg,
+		      unsigned addrsize, uint8_t *rex)
+{
+	unsigned base = pick_register(n, true, false), index = pick(n, n->c->code64 ? 16 : 8);
+	unsigned scale = random_chance(&n->r, 50) ? 0 : pick(n, 4);
+	int64_t disp = pick_disp(n, base, -1, 0, addrsize == 8);
+
+	if (random_chance(&n->r, 95))
+		set_index_vector(n, index, row->arg >> 4);
+	n->used |= 1u << base;
+	put(e, 1, 0x80 | reg << 3 | 4);
+	put(e, 1, scale << 6 | (index & 7) << 3 | (base & 7));
+	put(e, 4, (uint64_t)disp);
+	*rex |= (uint8_t)((index >> 3) << 1 | base >> 3);
+}
+
 static bool wants_memory(struct gen *n, const struct x86_enc *enc)
 {
 	if (enc->modrm_kind == X86_MODRM_NONE || enc->modrm_kind == X86_MODRM_I ||
@@ -261,7 +292,9 @@ static void emit_vex(struct gen *n, const struct x86_enc *enc, struct emit *e)
 	}
 	if (memory && code64 && random_chance(&n->r, 3))
 		put(e, 1, 0x65);
-	if (memory)
+	if (memory && (enc->row->attr & X86_VSIB))
+		emit_vsib(n, &m, enc->row, reg, addrsize, &b);
+	else if (memory)
 		emit_memory(n, &m, reg, addrsize, &b);
 	else if (enc->modrm_kind == X86_MODRM_EXACT)
 		put(&m, 1, enc->modrm);
@@ -528,7 +561,7 @@ void generator_case(const struct generator *g, uint64_t seed, uint64_t number,
 	c->code_at = CODE_BASE + 0x400 + pick(&n, 0x600);
 	if (random_chance(&n.r, 4))
 		c->code_at = CODE_BASE + 0x1000 - pick(&n, 40);
-	random_state(&n.r, c->code64, data_base(c), &c->start);
+	random_state(&n.r, c->code64, data_base(c), x86_has(g->model, X86_FEAT_AVX), &c->start);
 	n.known = 0xffff;
 	want = g->max_insns == 1 || random_chance(&n.r, 40) ? 1 : 2 + pick(&n, g->max_insns - 1);
 	while (c->insns < want && tries++ < TRIES &&

@@ -14,6 +14,7 @@
 #include "isa/x86/lift.h"
 #include "isa/x86/mode.h"
 #include "isa/x86/segment.h"
+#include "isa/x86/xsave.h"
 #include "oracle.h"
 
 /* Physical */
@@ -120,11 +121,13 @@ static bool enter_long_mode(struct machine *m)
 	x86_cpu_reset(cpu);
 	cpu->efer = X86_EFER_SCE | X86_EFER_LME | X86_EFER_NXE;
 	if (!x86_cr4_write(cpu, X86_CR4_PAE | X86_CR4_PGE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |
-					X86_CR4_DE | X86_CR4_MCE) ||
+					X86_CR4_DE | X86_CR4_MCE | X86_CR4_OSXSAVE) ||
 	    !x86_cr3_write(cpu, PML4) ||
 	    !x86_cr0_write(cpu, X86_CR0_PE | X86_CR0_MP | X86_CR0_ET | X86_CR0_NE | X86_CR0_WP |
 					X86_CR0_AM | X86_CR0_PG))
 		return false;
+	if (native_has_avx())
+		cpu->xcr0 = X86_XCR0_X87 | X86_XCR0_SSE | X86_XCR0_AVX;
 	cpu->gdtr = (struct x86_table){HIGH(GDT), GDT_BYTES - 1};
 	cpu->idtr = (struct x86_table){HIGH(IDT), 32 * 16 - 1};
 	return x86_ltr(cpu, SEL_TSS);
@@ -146,7 +149,11 @@ struct machine *machine_create(const struct engine *how, uint64_t disabled_passe
 	space_init(&m->ports, NULL, NULL, TRACE_PIO);
 	space_map_ram(&m->space, 0, RAM_BYTES, m->ram, false);
 	m->cpu = host_alloc(align_up(sizeof(*m->cpu), 64));
-	x86_cpuid_model_parse(&m->model, "max", 1, NULL);
+	x86_cpuid_model_parse(&m->model,
+			      native_has_avx2()	 ? "max,+avx,+avx2"
+			      : native_has_avx() ? "max,+avx,-avx2"
+						 : "max,-avx",
+			      1, NULL);
 	m->platform = (struct x86_platform){.opaque = m, .now_ns = now};
 	m->cpu->space = &m->space;
 	m->cpu->ports = &m->ports;
@@ -228,9 +235,7 @@ static void load_case(struct x86_cpu *cpu, const struct oracle_case *c)
 		f->mant = s->st[i].mant;
 		f->sexp = s->st[i].sexp;
 	}
-	memset(cpu->vec, 0, sizeof(cpu->vec));
-	for (unsigned i = 0; i < 16; i++)
-		memcpy(&cpu->vec[i], s->xmm[i], 16);
+	memcpy(cpu->vec, s->vec, sizeof(cpu->vec));
 	load_segments(cpu, c->code64, c->code16);
 	cpu->cr2 = 0;
 	cpu->activity = X86_RUNNING;
@@ -257,8 +262,7 @@ static void save_fpu(const struct x86_cpu *cpu, struct oracle_state *s)
 		s->st[i].mant = f->mant;
 		s->st[i].sexp = f->sexp;
 	}
-	for (unsigned i = 0; i < 16; i++)
-		memcpy(s->xmm[i], &cpu->vec[i], 16);
+	memcpy(s->vec, cpu->vec, sizeof(s->vec));
 }
 
 /* From the frame of the exception that stopped the program. */

@@ -19,6 +19,8 @@
 
 #include "oracle.h"
 
+/* Where XSAVE puts the upper halves of the YMM registers (its standard format) */
+enum { XSTATE_YMM = 576, YMM_BYTES = 256, XSTATE_AVX = 4 };
 enum { FXSAVE_BYTES = 512, XSTATE_BV = 512, XSTATE_X87_SSE = 3, TICK_US = 20000, TICKS_MAX = 3 };
 
 /* As FXSAVE64 lays it out (SDM vol. 1, table 10-2) */
@@ -47,10 +49,12 @@ static struct {
 	const struct oracle_case *c;
 	struct oracle_state *end;
 	bool inside;
+	bool avx;
 	unsigned ticks; /* since this case began */
 	gregset_t home;
 	uint8_t home_fx[FXSAVE_BYTES];
 	uint64_t home_bv;
+	uint8_t home_ymm[YMM_BYTES];
 } native;
 
 /* A block may leave AC and NT set, and the handler begins with them. */
@@ -92,17 +96,23 @@ static void load_case(gregset_t g, uint8_t *fxp)
 		f.st[i].mant = s->st[i].mant;
 		f.st[i].sexp = s->st[i].sexp;
 	}
-	memcpy(f.xmm, s->xmm, sizeof(f.xmm));
+	for (int i = 0; i < 16; i++)
+		memcpy(f.xmm[i], s->vec[i], 16);
 	memcpy(fxp, &f, offsetof(struct fx, mxcsr_mask));
 	memcpy(fxp + offsetof(struct fx, st), f.st, sizeof(f.st) + sizeof(f.xmm));
 	memcpy(&bv, fxp + XSTATE_BV, 8);
 	bv |= XSTATE_X87_SSE;
+	if (native.avx)
+		bv |= XSTATE_AVX;
+	for (int i = 0; native.avx && i < 16; i++)
+		memcpy(fxp + XSTATE_YMM + 16 * i, s->vec[i] + 2, 16);
 	memcpy(fxp + XSTATE_BV, &bv, 8);
 }
 
 static void save_case(const gregset_t g, const uint8_t *fxp, int sig)
 {
 	struct oracle_state *s = native.end;
+	uint64_t bv;
 	struct fx f;
 
 	memcpy(&f, fxp, sizeof(f));
@@ -121,7 +131,13 @@ static void save_case(const gregset_t g, const uint8_t *fxp, int sig)
 		s->st[i].mant = f.st[i].mant;
 		s->st[i].sexp = f.st[i].sexp;
 	}
-	memcpy(s->xmm, f.xmm, sizeof(s->xmm));
+	memcpy(&bv, fxp + XSTATE_BV, 8);
+	for (int i = 0; i < 16; i++) {
+		memcpy(s->vec[i], f.xmm[i], 16);
+		memset(s->vec[i] + 2, 0, 16);
+		if (native.avx && (bv & XSTATE_AVX))
+			memcpy(s->vec[i] + 2, fxp + XSTATE_YMM + 16 * i, 16);
+	}
 	s->vector = sig == SIGALRM ? END_ENDLESS : (int)g[REG_TRAPNO];
 	s->error = (uint32_t)g[REG_ERR];
 	s->cr2 = (uint64_t)g[REG_CR2];
@@ -135,6 +151,8 @@ static void swap_context(int sig, ucontext_t *uc)
 		memcpy(native.home, uc->uc_mcontext.gregs, sizeof(gregset_t));
 		memcpy(native.home_fx, fxp, FXSAVE_BYTES);
 		memcpy(&native.home_bv, fxp + XSTATE_BV, 8);
+		if (native.avx)
+			memcpy(native.home_ymm, fxp + XSTATE_YMM, YMM_BYTES);
 		load_case(uc->uc_mcontext.gregs, fxp);
 		native.inside = true;
 		native.ticks = 0;
@@ -153,6 +171,8 @@ static void swap_context(int sig, ucontext_t *uc)
 	memcpy(uc->uc_mcontext.gregs, native.home, sizeof(gregset_t));
 	memcpy(fxp, native.home_fx, FXSAVE_BYTES);
 	memcpy(fxp + XSTATE_BV, &native.home_bv, 8);
+	if (native.avx)
+		memcpy(fxp + XSTATE_YMM, native.home_ymm, YMM_BYTES);
 }
 
 /* AC may be set until clear_flags has run: nothing may come before it. */
@@ -196,6 +216,16 @@ static bool map_segment(unsigned n, uint32_t base, unsigned contents)
 	return syscall(SYS_modify_ldt, 1, &d, sizeof(d)) == 0;
 }
 
+bool native_has_avx(void)
+{
+	return __builtin_cpu_supports("avx");
+}
+
+bool native_has_avx2(void)
+{
+	return native_has_avx() && __builtin_cpu_supports("avx2");
+}
+
 bool native_setup(const char **why)
 {
 	static const int sigs[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGALRM, SIGUSR1};
@@ -216,6 +246,7 @@ bool native_setup(const char **why)
 	*why = "no signal handlers";
 	if (sigaltstack(&ss, NULL) != 0)
 		return false;
+	native.avx = native_has_avx();
 	sigfillset(&sa.sa_mask);
 	for (size_t i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++)
 		if (sigaction(sigs[i], &sa, NULL) != 0)

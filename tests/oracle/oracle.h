@@ -52,7 +52,7 @@ struct oracle_state {
 		uint64_t mant;
 		uint16_t sexp;
 	} st[8]; /* by stack order: ST(0) first */
-	uint64_t xmm[16][2];
+	uint64_t vec[16][4]; /* upper halves 0 where there is no AVX */
 	int vector; /* not in a start state */
 	uint32_t error;
 	uint64_t cr2;
@@ -92,7 +92,7 @@ uint64_t random_edge(uint64_t *r, unsigned bytes);
 bool random_chance(uint64_t *r, unsigned percent);
 uint64_t random_pointer(uint64_t *r); /* into or about the data pages */
 /* data: what DS and SS add to an address. */
-void random_state(uint64_t *r, bool code64, uint32_t data, struct oracle_state *s);
+void random_state(uint64_t *r, bool code64, uint32_t data, bool avx, struct oracle_state *s);
 void random_memory(uint64_t *r, uint8_t data[DATA_BYTES]);
 void random_vector(uint64_t *r, uint64_t v[2]);
 
@@ -130,6 +130,9 @@ void exclude_list(FILE *f, const struct x86_decoder *d);
 
 /* ---- native.c: the host CPU. One per process. */
 bool native_setup(const char **why);
+/* What of AVX the host has, and lets its programs use. */
+bool native_has_avx(void);
+bool native_has_avx2(void);
 void native_run(const struct oracle_case *c, const uint8_t data[DATA_BYTES], struct outcome *out);
 
 /* ---- machine.c: an engine */

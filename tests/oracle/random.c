@@ -230,7 +230,7 @@ static uint32_t random_mxcsr(uint64_t *r)
 	return m;
 }
 
-void random_state(uint64_t *r, bool code64, uint32_t data, struct oracle_state *s)
+void random_state(uint64_t *r, bool code64, uint32_t data, bool avx, struct oracle_state *s)
 {
 	uint64_t v = random_next(r);
 
@@ -249,7 +249,10 @@ void random_state(uint64_t *r, bool code64, uint32_t data, struct oracle_state *
 	random_x87_state(r, s);
 	s->mxcsr = random_mxcsr(r);
 	for (int i = 0; i < (code64 ? 16 : 8); i++)
-		random_vector(r, s->xmm[i]);
+		random_vector(r, s->vec[i]);
+	for (int i = 0; avx && i < (code64 ? 16 : 8); i++)
+		if (random_chance(r, 85))
+			random_vector(r, s->vec[i] + 2);
 }
 
 void random_memory(uint64_t *r, uint8_t data[DATA_BYTES])

@@ -182,7 +182,8 @@ static bool take_operand(struct x86_cursor *c, const struct x86_enc *e,
 			       (out->vex_v & 8) && (c->mode & X86_MODE_CODE64), true);
 	case X86_SRC_IS4:
 		v = (unsigned)x86_cursor_take(c, 1);
-		return set_reg(o, code->kind, v >> 4 & 7, v >> 7 && (c->mode & X86_MODE_CODE64), true);
+		return set_reg(o, code->kind, v >> 4 & 7, v >> 7 && (c->mode & X86_MODE_CODE64),
+			       true);
 	case X86_SRC_IMM:
 		set_imm(o, (int64_t)x86_cursor_take(c, o->bytes), imm_used, out);
 		break;

@@ -1,7 +1,7 @@
 /*
  * AVX and AVX2 instructions that SSE does not have: broadcasts, permutations, the upper halves,
- * variable shifts, masked moves and gathers. SDM vol. 2, chapters 4 and 5; vol. 1, 14.1 to 14.9. The
- * VEX forms of SSE instructions are beside those.
+ * variable shifts, masked moves and gathers. SDM vol. 2, chapters 4 and 5; vol. 1, 14.1 to 14.9.
+ * The VEX forms of SSE instructions are beside those.
  *
  * Masked moves and gathers touch only the elements whose mask has the top bit set, each a memory
  * access of its own, so they are helpers. A gather that faults has done the elements below: their
@@ -60,9 +60,15 @@ static bool element_linear(struct x86_cpu *cpu, const struct elements *e, uint64
 	return true;
 }
 
+/* No alignment is checked (SDM vol. 2, VMASKMOV). */
+static unsigned element_flags(const struct elements *e)
+{
+	return X86_MEM_NOAC | (e->seg == X86_SS ? X86_MEM_STACK : 0);
+}
+
 static bool element_read(struct x86_cpu *cpu, const struct elements *e, uint64_t off, void *to)
 {
-	unsigned flags = e->seg == X86_SS ? X86_MEM_STACK : 0;
+	unsigned flags = element_flags(e);
 	uint64_t lin;
 
 	return element_linear(cpu, e, off, X86_READ, &lin) &&
@@ -89,7 +95,7 @@ static uint64_t mask_store(void *p, uint64_t off, uint64_t packed, uint64_t c)
 	struct elements e = elements_unpack(packed);
 	struct x86_cpu *cpu = p;
 	enum x86_mmu_index mmu = x86_mode_mmu(cpu->mode);
-	unsigned flags = e.seg == X86_SS ? X86_MEM_STACK : 0;
+	unsigned flags = element_flags(&e);
 	uint64_t lin[8];
 
 	for (unsigned k = 0; k < e.count; k++)
@@ -99,7 +105,8 @@ static uint64_t mask_store(void *p, uint64_t off, uint64_t packed, uint64_t c)
 			return 0;
 	for (unsigned k = 0; k < e.count; k++)
 		if (is_selected(&cpu->vec[e.mask], &e, k) &&
-		    !x86_mem_write(cpu, lin[k], cpu->vec[e.reg].u8 + k * e.bytes, e.bytes, mmu, flags))
+		    !x86_mem_write(cpu, lin[k], cpu->vec[e.reg].u8 + k * e.bytes, e.bytes, mmu,
+				   flags))
 			return 0;
 	return 0;
 }

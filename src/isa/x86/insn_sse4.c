@@ -7,14 +7,14 @@
 /* To a register (32 or 64 bits, zero-extended) or a lane-sized piece of memory. */
 static void lift_pextr(struct lift *l, const struct x86_insn *i)
 {
-	ir_ref v = lift_vop(l, i, lift_row_vop(i, 0), lift_read(l, i, 1), IR_NONE, IR_NONE);
+	ir_ref v = lift_vop(l, i, i->row->arg, lift_read(l, i, 1), IR_NONE, IR_NONE);
 
 	lift_write(l, i, 0, v);
 }
 
 static void lift_pinsr(struct lift *l, const struct x86_insn *i)
 {
-	unsigned n = lift_first_source(i), vop = lift_row_vop(i, n + 1);
+	unsigned n = lift_first_source(i), vop = i->row->arg;
 	ir_ref b = lift_read_zext(l, i, n + 1, vop == VOP_PINSRQ ? IR_I64 : IR_I32);
 	ir_ref a = lift_read(l, i, n);
 
@@ -208,11 +208,13 @@ const struct x86_row x86_rows_sse4[] = {
 	X86("VEX.256 66 0F3A 0E /r",    "Vx, Hx, Wx, Ib",   X86_FEAT_AVX2,  0, 0, 0, lift_vop_vw,       "vpblendw",        X86_IS_SSE, VOP_PBLENDW),
 	X86("VEX.128 66 0F3A 14 /r",    "Mb_Rd, Vdq, Ib",   X86_FEAT_AVX,   0, 0, 0, lift_pextr,        "vpextrb",         X86_IS_SSE, VOP_PEXTRB),
 	X86("VEX.128 66 0F3A 15 /r",    "Mw_Rd, Vdq, Ib",   X86_FEAT_AVX,   0, 0, 0, lift_pextr,        "vpextrw",         X86_IS_SSE, VOP_PEXTRW),
-	X86("VEX.128 66 0F3A 16 /r",    "Ey, Vdq, Ib",      X86_FEAT_AVX,   0, 0, 0, lift_pextr,        "vpextrd",         X86_IS_SSE, X86_VOP_BY_SIZE(VOP_PEXTRD, VOP_PEXTRQ)),
+	X86("VEX.128 66 W0 0F3A 16 /r",    "Ed, Vdq, Ib",      X86_FEAT_AVX,   0, 0, 0, lift_pextr,        "vpextrd",         X86_IS_SSE, VOP_PEXTRD),
+	X86("VEX.128 66 W1 0F3A 16 /r",    "Ey, Vdq, Ib",      X86_FEAT_AVX,   0, 0, 0, lift_pextr,        "vpextrq",         X86_IS_SSE | X86_ONLY64, VOP_PEXTRQ),
 	X86("VEX.128 66 0F3A 17 /r",    "Ed, Vdq, Ib",      X86_FEAT_AVX,   0, 0, 0, lift_pextr,        "vextractps",      X86_IS_SSE, VOP_PEXTRD),
 	X86("VEX.128 66 0F3A 20 /r",    "Vdq, Hdq, Mb_Rd, Ib", X86_FEAT_AVX,   0, 0, 0, lift_pinsr,        "vpinsrb",         X86_IS_SSE, VOP_PINSRB),
 	X86("VEX.128 66 0F3A 21 /r",    "Vdq, Hdq, Wss, Ib", X86_FEAT_AVX,   0, 0, 0, lift_insertps,     "vinsertps",       X86_IS_SSE, VOP_INSERTPS),
-	X86("VEX.128 66 0F3A 22 /r",    "Vdq, Hdq, Ey, Ib", X86_FEAT_AVX,   0, 0, 0, lift_pinsr,        "vpinsrd",         X86_IS_SSE, X86_VOP_BY_SIZE(VOP_PINSRD, VOP_PINSRQ)),
+	X86("VEX.128 66 W0 0F3A 22 /r",    "Vdq, Hdq, Ed, Ib", X86_FEAT_AVX,   0, 0, 0, lift_pinsr,        "vpinsrd",         X86_IS_SSE, VOP_PINSRD),
+	X86("VEX.128 66 W1 0F3A 22 /r",    "Vdq, Hdq, Ey, Ib", X86_FEAT_AVX,   0, 0, 0, lift_pinsr,        "vpinsrq",         X86_IS_SSE | X86_ONLY64, VOP_PINSRQ),
 	X86("VEX.L* 66 0F3A 08 /r",     "Vx, Wx, Ib",       X86_FEAT_AVX,   0, 0, 0, lift_vop_w,        "vroundps",        X86_IS_SSE | X86_FP_EXC, VOP_ROUNDPS),
 	X86("VEX.L* 66 0F3A 09 /r",     "Vx, Wx, Ib",       X86_FEAT_AVX,   0, 0, 0, lift_vop_w,        "vroundpd",        X86_IS_SSE | X86_FP_EXC, VOP_ROUNDPD),
 	X86("VEX.L* 66 0F3A 0A /r",     "Vdq, Hdq, Wss, Ib", X86_FEAT_AVX,   0, 0, 0, lift_vop_vw,       "vroundss",        X86_IS_SSE | X86_FP_EXC, VOP_ROUNDSS),

@@ -81,7 +81,8 @@ unsigned lift_mem_flags(const struct x86_insn *i, unsigned bytes)
 {
 	unsigned flags = i->seg == X86_SS ? X86_MEM_STACK : 0;
 
-	if (i->has_vex ? i->row->attr & X86_ALIGNED : bytes == 16 && !(i->row->attr & X86_UNALIGNED))
+	if (i->has_vex ? i->row->attr & X86_ALIGNED
+		       : bytes == 16 && !(i->row->attr & X86_UNALIGNED))
 		flags |= bytes == 32 ? X86_MEM_ALIGN32 : X86_MEM_ALIGN16;
 	return flags;
 }

@@ -84,8 +84,7 @@ void lift_vop_ru(struct lift *l, const struct x86_insn *i)
 {
 	ir_ref v = lift_read(l, i, 1);
 
-	lift_set_gpr(l, i->op[0].reg,
-		     lift_vop(l, i, lift_row_vop(i, 0), v, IR_NONE, IR_NONE));
+	lift_set_gpr(l, i->op[0].reg, lift_vop(l, i, lift_row_vop(i, 0), v, IR_NONE, IR_NONE));
 }
 
 void lift_vop_flags(struct lift *l, const struct x86_insn *i)

@@ -144,8 +144,9 @@ static bool address_fault(struct x86_cpu *cpu, unsigned flags)
 static unsigned natural_alignment(unsigned bytes)
 {
 	/* 14, 28, 94 and 108: the x87 environment and state */
-	static const uint8_t align[109] = {[2] = 2,  [4] = 4,	[6] = 4,  [8] = 8,  [10] = 8,
-					   [14] = 2, [16] = 16, [28] = 4, [94] = 2, [108] = 4};
+	static const uint8_t align[109] = {
+		[2] = 2,   [4] = 4,   [6] = 4,	[8] = 8,  [10] = 8, [14] = 2,
+		[16] = 16, [32] = 16, [28] = 4, [94] = 2, [108] = 4};
 
 	return bytes < ARRAY_LEN(align) && align[bytes] ? align[bytes] : 1;
 }

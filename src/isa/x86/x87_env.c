@@ -78,8 +78,9 @@ static bool image_read(struct x86_cpu *cpu, uint64_t lin, uint8_t *b, unsigned b
 	for (unsigned at = 0; at < bytes; at += CHUNK) {
 		unsigned n = bytes - at < CHUNK ? bytes - at : CHUNK;
 
+		/* a piece of an image has no alignment of its own */
 		if (!x86_mem_read(cpu, lin + at, b + at, n, x86_mode_mmu(cpu->mode),
-				  mem_flags(how)))
+				  mem_flags(how) | (bytes > CHUNK ? X86_MEM_NOAC : 0)))
 			return false;
 	}
 	return true;
@@ -94,7 +95,7 @@ static bool image_write(struct x86_cpu *cpu, uint64_t lin, const uint8_t *b, uns
 		unsigned n = bytes - at < CHUNK ? bytes - at : CHUNK;
 
 		if (!x86_mem_write(cpu, lin + at, b + at, n, x86_mode_mmu(cpu->mode),
-				   mem_flags(how)))
+				   mem_flags(how) | X86_MEM_NOAC))
 			return false;
 	}
 	return true;
