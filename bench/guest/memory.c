@@ -16,6 +16,7 @@ static uint64_t run_memcpy(unsigned rounds)
 {
 	uint64_t sum = 0;
 
+	memset(one, 0, BUFFER); /* whatever ran before */
 	for (unsigned i = 0; i < rounds; i++) {
 		one[i % BUFFER]++;
 		call_memcpy(two, one, BUFFER);
