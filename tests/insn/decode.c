@@ -128,6 +128,18 @@ static void invalid(void **state)
 		{64, "c4 e3 73 f0 c1 11"}, /* RORX with vvvv */
 		{32, "c4 e3 3b f0 c1 11"}, /* the same: its fourth bit counts here */
 		{64, "c4 e2 78 f3 c2"},	   /* no BLS* has /0 */
+		{64, "c5 fd 6e c9"},	   /* VMOVD with VEX.L */
+		{64, "c5 ed 16 08"},	   /* VMOVHPD with VEX.L */
+		{64, "c5 f4 28 1a"},	   /* VMOVAPS with vvvv */
+		{64, "c5 f4 77"},	   /* VZEROALL with vvvv */
+		{64, "c4 e3 69 06 cb 31"}, /* VPERM2F128 of 128 bits */
+		{64, "c4 e3 7d 00 ca 1b"}, /* VPERMQ with W = 0 */
+		{64, "c4 e2 fd 18 08"},	   /* VBROADCASTSS with W = 1 */
+		{64, "c4 e2 7d 5a ca"},	   /* VBROADCASTI128 of a register */
+		{32, "c4 e3 e9 22 c9 01"}, /* VPINSRQ */
+		{64, "c4 e2 65 92 08"},	   /* VGATHERDPS without SIB */
+		{16, "c4 e2 65 92 0c"},	   /* the same, 16-bit addresses */
+		{64, "f0 c5 ec 58 08"},	   /* LOCK */
 	};
 	struct x86_insn i;
 

@@ -200,6 +200,42 @@ static void attributes_gate(void **state)
 	slot->row = old;
 }
 
+/* VEX is not SSE: it asks for XCR0, not for CR4.OSFXSR; #NM goes for both. Gathers with a register
+ * twice are invalid. */
+static void vex_gates(void **state)
+{
+	static const struct {
+		uint8_t bytes[6];
+		unsigned len;
+		x86_mode_t mode;
+		int vector;
+	} cases[] = {
+		{{0xc5, 0xec, 0x58, 0xcb}, 4, 0, -1},
+		{{0xc5, 0xec, 0x58, 0xcb}, 4, X86_MODE_SSE_UD, -1},
+		{{0xc5, 0xec, 0x58, 0xcb}, 4, X86_MODE_AVX_UD, X86_FAULT_UD},
+		{{0xc5, 0xec, 0x58, 0xcb}, 4, X86_MODE_AVX_UD | X86_MODE_FPU_TRAP, X86_FAULT_UD},
+		{{0xc5, 0xec, 0x58, 0xcb}, 4, X86_MODE_FPU_TRAP, X86_FAULT_NM},
+		{{0xc5, 0xfc, 0x77}, 3, X86_MODE_AVX_UD, X86_FAULT_UD},
+		{{0xc4, 0xe2, 0x70, 0xf2, 0xc2},
+		 5,
+		 X86_MODE_AVX_UD | X86_MODE_FPU_TRAP,
+		 -1},							    /* andn */
+		{{0xc4, 0xe2, 0x65, 0x92, 0x0c, 0x20}, 6, 0, -1},	    /* ymm1, ymm4, ymm3 */
+		{{0xc4, 0xe2, 0x65, 0x92, 0x0c, 0x08}, 6, 0, X86_FAULT_UD}, /* ymm1, ymm1, ymm3 */
+		{{0xc4, 0xe2, 0x65, 0x92, 0x0c, 0x18}, 6, 0, X86_FAULT_UD}, /* ymm1, ymm3, ymm3 */
+		{{0xc4, 0xe2, 0x75, 0x92, 0x0c, 0x20}, 6, 0, X86_FAULT_UD}, /* ymm1, ymm4, ymm1 */
+	};
+
+	(void)state;
+	for (unsigned k = 0; k < ARRAY_LEN(cases); k++) {
+		struct ir_block b;
+
+		lift_bytes(&b, cases[k].bytes, cases[k].len, synth_code64 | cases[k].mode, 1);
+		if (raised(&b) != cases[k].vector)
+			fail_msg("case %u raises %d", k, raised(&b));
+	}
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -219,7 +255,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_row_lifts), cmocka_unit_test(any_bytes_lift),
 		cmocka_unit_test(blocks_end),	   cmocka_unit_test(faults_end_blocks),
-		cmocka_unit_test(attributes_gate),
+		cmocka_unit_test(attributes_gate), cmocka_unit_test(vex_gates),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -11,6 +11,7 @@
 #include "fake_isa.h"
 #include "ir/fold.h"
 #include "ir/pass.h"
+#include "ir/vop.h"
 
 static struct ir_insn storage[IR_BLOCK_MAX], copy[IR_BLOCK_MAX];
 static char text[1 << 18], msg[256];
@@ -47,6 +48,7 @@ struct machine {
 	uint8_t state[FAKE_BYTES];
 	struct lazy cc, flags[IR_BLOCK_MAX];
 	uint64_t value[IR_BLOCK_MAX];
+	union ir_vec vec[IR_BLOCK_MAX];
 	uint64_t digest;
 };
 
@@ -128,9 +130,48 @@ static void eval_effect(struct machine *m, const struct ir_insn *n, ir_ref r)
 	}
 }
 
+static bool is_vec(unsigned t)
+{
+	return t == IR_V128 || t == IR_V256;
+}
+
+/* Vectors are 0 above their type, so that an extension changes nothing. */
+static void eval_vector(struct machine *m, const struct ir_insn *n, ir_ref r)
+{
+	unsigned bytes = ir_type_bytes((enum ir_type)n->type), vop = (unsigned)n->imm & 0xffff;
+	const union ir_vec *a[3];
+	union ir_vec v = {.u64 = {0}};
+
+	for (unsigned k = 0; k < 3; k++)
+		a[k] = n->arg[k] == IR_NONE ? &v : &m->vec[n->arg[k]];
+	switch (n->op) {
+	case IR_GET:
+		memcpy(&v, m->state + n->imm, bytes);
+		break;
+	case IR_PUT:
+		memcpy(m->state + n->imm, a[0], bytes);
+		return;
+	case IR_VOP:
+		if (n->type == vop_table[vop].result)
+			vop_table[vop].fn(&v, a[0], a[1], a[2], n->imm >> 16 & 0xff);
+		else
+			vop_run_twin(vop, vop_table[vop].fn, &v, a[0], a[1], a[2],
+				     n->imm >> 16 & 0xff);
+		break;
+	default: /* zext, trunc */
+		memcpy(&v, a[0], bytes);
+		break;
+	}
+	m->vec[r] = v;
+}
+
 static void eval_insn(struct machine *m, const struct ir_block *b, const struct ir_insn *n,
 		      ir_ref r)
 {
+	if (is_vec(n->type)) {
+		eval_vector(m, n, r);
+		return;
+	}
 	uint64_t mask = bits_mask(ir_type_bits((enum ir_type)n->type));
 	uint64_t x = arg(m, n, 0), y = arg(m, n, 1);
 
@@ -187,6 +228,11 @@ static uint32_t random_place(enum ir_type t)
 	return FAKE_R + 8 * pick(4) + (pick(3) ? 0 : pick(8 / bytes) * bytes);
 }
 
+static uint32_t random_half(enum ir_type t)
+{
+	return FAKE_W + 32 * pick(2) + (t == IR_V128 ? 16 * pick(2) : 0);
+}
+
 /* An earlier value of type t, or a new one. */
 static ir_ref random_ref(struct ir_block *b, enum ir_type t)
 {
@@ -198,6 +244,8 @@ static ir_ref random_ref(struct ir_block *b, enum ir_type t)
 	}
 	if (t == IR_FLAGS)
 		return ir_get_flags(b);
+	if (is_vec(t))
+		return ir_get(b, t, random_half(t));
 	return pick(3) ? ir_get(b, t, random_place(t)) : ir_const(b, t, random_value());
 }
 
@@ -271,6 +319,39 @@ static void random_put(struct ir_block *b)
 	ir_put(b, random_place(t), random_ref(b, t));
 }
 
+static void random_vector(struct ir_block *b)
+{
+	enum ir_type t = pick(2) ? IR_V128 : IR_V256;
+	ir_ref x = random_ref(b, t);
+
+	switch (pick(8)) {
+	case 0:
+		if (t == IR_V128)
+			ir_zext(b, IR_V256, x);
+		else
+			ir_trunc(b, IR_V128, x);
+		break;
+	case 1:
+		ir_vop(b, pick(2) ? VOP_PADDB : VOP_PXOR, 0, x, random_ref(b, t), IR_NONE);
+		break;
+	case 2:
+		ir_vop(b, VOP_PSLLW, 0, x, random_ref(b, IR_V128), IR_NONE);
+		break;
+	case 3:
+		ir_vop(b, VOP_BLENDPS, pick(256), x, random_ref(b, t), IR_NONE);
+		break;
+	case 4:
+		ir_get(b, t, random_half(t));
+		break;
+	case 5: /* an integer over a vector */
+		ir_put(b, FAKE_W + 8 * pick(8), random_ref(b, IR_I64));
+		break;
+	default:
+		ir_put(b, random_half(t), x);
+		break;
+	}
+}
+
 static void random_memory(struct ir_block *b)
 {
 	ir_ref addr = random_ref(b, IR_I64);
@@ -283,7 +364,10 @@ static void random_memory(struct ir_block *b)
 
 static void random_insn(struct ir_block *b)
 {
-	switch (pick(16)) {
+	switch (pick(20)) {
+	case 16 ... 19:
+		random_vector(b);
+		break;
 	case 0 ... 4:
 		random_arith(b);
 		break;

@@ -274,7 +274,7 @@ const char *exclude_outcome(const struct oracle_case *c, const struct outcome *n
 		return "a branch to no possible address faults at its target here";
 	if (stop && c->code16 && v == X86_FAULT_PF && (w == X86_FAULT_GP || w == X86_FAULT_SS) &&
 	    ((stop->attr & X86_IS_X87) || matches("maskmov*", stop->text) ||
-	     matches("movs", stop->text)))
+	     matches("vmaskmov*", stop->text) || matches("movs", stop->text)))
 		return "limit of one part, page of another: the order is free";
 	if (stop && v != w && is_image(stop))
 		return "AMD touches the end of a large operand first";
