@@ -24,6 +24,27 @@ PROMPT = "guest:[^\r\n]*# "
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: left out of make test, part of make test-all")
+    config.addinivalue_line("markers", "engines: part of make test under each engine")
+
+
+def working_engines():
+    """As `doppel doctor` lists them, best first; what --engine auto takes is among them. Lockstep is
+    two of the others at once and has tests of its own."""
+    said = subprocess.run([DOPPEL, "doctor"], capture_output=True, text=True, timeout=60).stdout
+    names = [line.split()[1] for line in said.splitlines() if line.startswith("works")]
+    return [name for name in names if name != "lockstep"]
+
+
+ENGINES = working_engines()
+
+
+def pytest_generate_tests(metafunc):
+    """What boots, boots under the best engine; with the marker `engines` under each. All others of
+    the combinations are slow."""
+    if "engine" in metafunc.fixturenames:
+        quick = ENGINES if metafunc.definition.get_closest_marker("engines") else ENGINES[:1]
+        metafunc.parametrize("engine", [e if e in quick else pytest.param(e, marks=pytest.mark.slow)
+                                        for e in ENGINES])
 
 
 def image(name):
@@ -109,7 +130,8 @@ class Guest:
 
 
 @pytest.fixture
-def boot():
+def start():
+    """Start a guest; all of them are ended with the test."""
     guests = []
 
     def make(*args, **kw):
@@ -118,3 +140,9 @@ def boot():
     yield make
     for guest in guests:
         guest.close()
+
+
+@pytest.fixture
+def boot(start, engine):
+    """Start a guest under the engine of the test."""
+    return lambda *options, **kw: start("--engine", engine, *options, **kw)

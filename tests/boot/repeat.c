@@ -1,6 +1,7 @@
 /* Boots a kernel on the counted clock and prints all there is to compare between two such runs:
  * the console's bytes as a hash, every counter, virtual time, registers and a hash of memory.
- * repeat KERNEL INITRD APPEND CPUS MEMORY_MIB; the exit status is 0 if the guest powered off. */
+ * repeat KERNEL INITRD APPEND CPUS MEMORY_MIB ENGINE; the exit status is 0 if the guest powered
+ * off. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 
 #include "doppel/doppel.h"
 
-struct output {
+	struct output {
 	uint64_t hash, len;
 };
 
@@ -52,7 +53,7 @@ int main(int argc, char **argv)
 	struct doppel_error err;
 	struct doppel_vm *vm;
 
-	if (argc != 6)
+	if (argc != 7)
 		return 2;
 	doppel_config_default(&cfg);
 	cfg.kernel = argv[1];
@@ -60,6 +61,7 @@ int main(int argc, char **argv)
 	cfg.append = argv[3];
 	cfg.cpus = (unsigned)atoi(argv[4]);
 	cfg.memory_bytes = (uint64_t)atoi(argv[5]) << 20;
+	cfg.engine = argv[6];
 	cfg.clock = DOPPEL_CLOCK_COUNTED;
 	cfg.console_output = on_console;
 	cfg.opaque = &out;

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import BUILD, TIMEOUT, image
+from conftest import BUILD, ENGINES, TIMEOUT, image
 
 slow = pytest.mark.slow
 
@@ -23,8 +23,14 @@ def answer_and_power_off(guest, cpus, machine="x86_64"):
 
 # ---- kernels, CPUs, memory
 
+@pytest.mark.engines
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_each_engine(boot, cpus):
+    answer_and_power_off(boot(cpus=cpus), cpus)
+
+
 @pytest.mark.parametrize("cpus,memory", [
-    (1, 512), (2, 128), (4, 4096),
+    (2, 128), (4, 4096), pytest.param(1, 512, marks=slow),
     pytest.param(1, 128, marks=slow), pytest.param(1, 4096, marks=slow),
     pytest.param(2, 512, marks=slow), pytest.param(2, 4096, marks=slow),
     pytest.param(4, 128, marks=slow), pytest.param(4, 512, marks=slow),
@@ -52,6 +58,21 @@ def test_multiboot_image(boot):
     guest.expect(r"dom0 kernel not specified")
     guest.console.send("\x01x")
     assert guest.wait() == 8
+
+
+# ---- choices an engine makes badly on purpose
+
+@pytest.mark.skipif("translate" not in ENGINES, reason="no engine translates")
+@pytest.mark.parametrize("cpus", [1, pytest.param(2, marks=slow)])
+@pytest.mark.parametrize("options", [
+    "--stress=translate-all", "--stress=tiny-cache",
+    *[pytest.param(o, marks=slow) for o in [
+        "--no-pass=all", "--stress=one-insn", "--stress=no-chain", "--stress=random-regs=1",
+        "--stress=random-regs=2", "--stress=no-trace", "--stress=hot=2", "--code-cache=1M",
+        "--stress=tiny-cache,no-chain,random-regs=3,no-trace,translate-all"]],
+])
+def test_stress(start, cpus, options):
+    answer_and_power_off(start("--engine", "translate", options, cpus=cpus), cpus)
 
 
 # ---- the shell
@@ -128,9 +149,9 @@ def test_two_at_once(boot):
 # ---- the counted clock
 
 @pytest.mark.parametrize("cpus", [1, pytest.param(2, marks=slow)])
-def test_counted_runs_are_identical(cpus):
+def test_counted_runs_are_identical(engine, cpus):
     argv = [BUILD / "tests/boot/boot-repeat", image("vmlinuz"), image("initrd.img"),
-            'console=ttyS0 doppel.run="cat /proc/uptime /proc/interrupts; date"', str(cpus), "256"]
+            'console=ttyS0 doppel.run="cat /proc/uptime /proc/interrupts; date"', str(cpus), "256", engine]
     runs = [subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     outputs = [run.communicate(timeout=TIMEOUT)[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0], outputs
