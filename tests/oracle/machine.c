@@ -133,13 +133,10 @@ static bool enter_long_mode(struct machine *m)
 	return x86_ltr(cpu, SEL_TSS);
 }
 
-struct machine *machine_create(const struct engine *how, uint64_t disabled_passes,
-			       unsigned max_block_insns, const struct host_cpu *host)
+struct machine *machine_create(const struct engine *how, const struct engine_config *with)
 {
 	struct machine *m = host_alloc(sizeof(*m));
-	struct engine_config cfg = {.disabled_passes = disabled_passes,
-				    .max_block_insns = max_block_insns,
-				    .host = host};
+	struct engine_config cfg = *with;
 
 	m->how = how;
 	m->ram = host_ram_map(RAM_BYTES);

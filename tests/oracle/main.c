@@ -27,8 +27,9 @@ struct oracle {
 	const struct engine *how;
 	struct machine *m;
 	struct host_cpu host;
+	struct engine_config cfg;
 	struct generator g;
-	uint64_t seed, first, cases, disabled;
+	uint64_t seed, first, cases;
 	const char *row;
 	unsigned max_insns, show;
 	bool verbose;
@@ -106,28 +107,44 @@ static void shrink(struct oracle *o, struct oracle_case *c, struct outcome *nati
 	agrees(o, o->m, c, native, engine);
 }
 
-/* Which single pass, left out, makes the difference go away. */
-static void blame_pass(struct oracle *o, const struct oracle_case *c, struct outcome *native,
-		       struct outcome *engine)
+/* Does the difference go away when the engine does this otherwise? */
+static bool vanishes(struct oracle *o, const struct engine_config *cfg, const struct oracle_case *c,
+		     struct outcome *native, struct outcome *engine, const char *fmt,
+		     const char *name)
 {
+	struct machine *m = machine_create(o->how, cfg);
+	bool r = agrees(o, m, c, native, engine);
+
+	if (r)
+		printf(fmt, name);
+	machine_destroy(m);
+	return r;
+}
+
+/* Which single pass, left out, makes the difference go away; which stress switch, taken away; how
+ * it is with single instructions, and on another engine. */
+static void blame(struct oracle *o, const struct oracle_case *c, struct outcome *native,
+		  struct outcome *engine)
+{
+	struct engine_config cfg = o->cfg;
 	bool any = false;
 
-	for (unsigned p = 0; ir_passes[p].name; p++) {
-		struct machine *m = machine_create(o->how, o->disabled | 1ull << p, 0, &o->host);
-
-		if (agrees(o, m, c, native, engine)) {
-			printf("  vanishes without pass %s\n", ir_passes[p].name);
-			any = true;
-		}
-		machine_destroy(m);
+	for (unsigned p = 0; ir_passes[p].name; p++, cfg = o->cfg) {
+		cfg.disabled_passes |= 1ull << p;
+		any |= vanishes(o, &cfg, c, native, engine, "  vanishes without pass %s\n",
+				ir_passes[p].name);
 	}
-	if (!any && c->insns > 1) {
-		struct machine *m = machine_create(o->how, o->disabled, 1, &o->host);
-
-		printf("  with blocks of one instruction it %s\n",
-		       agrees(o, m, c, native, engine) ? "vanishes" : "stays");
-		machine_destroy(m);
+	for (unsigned bit = 0; bit < 32; bit++, cfg = o->cfg) {
+		cfg.stress &= ~(1u << bit);
+		if (cfg.stress != o->cfg.stress)
+			any |= vanishes(o, &cfg, c, native, engine,
+					"  vanishes without one of the --stress words%s\n", "");
 	}
+	cfg.max_block_insns = 1;
+	if (!any && c->insns > 1 &&
+	    !vanishes(o, &cfg, c, native, engine, "  vanishes with blocks of one instruction%s\n",
+		      ""))
+		printf("  stays with blocks of one instruction\n");
 }
 
 static struct group *group_of(struct oracle *o, const char *name, const char *what)
@@ -169,8 +186,9 @@ static void report(struct oracle *o, struct oracle_case *c, struct outcome *nati
 	       what);
 	case_print(c, machine_decoder(o->m), stdout);
 	outcome_print(c, o->data, native, engine, stdout);
-	machine_print_ir(o->m, c, o->disabled, stdout);
-	blame_pass(o, c, native, engine);
+	machine_print_ir(o->m, c, o->cfg.disabled_passes, stdout);
+	machine_print_host(o->how, &o->cfg, c, o->data, stdout);
+	blame(o, c, native, engine);
 	printf("\n");
 	fflush(stdout);
 }
@@ -252,7 +270,7 @@ static bool parse_passes(struct oracle *o, char *list)
 			fprintf(stderr, "oracle: no pass is called %s\n", w);
 			return false;
 		}
-		o->disabled |= ir_passes[p].name ? 1ull << p : ~0ull;
+		o->cfg.disabled_passes |= ir_passes[p].name ? 1ull << p : ~0ull;
 	}
 	return true;
 }
@@ -262,21 +280,19 @@ static int usage(void)
 	fprintf(stderr,
 		"usage: oracle [--seed S] [--cases N] [--slow-cases N] [--case K] [--row MNEMONIC] "
 		"[--bits 16|32|64]\n"
-		"              [--engine NAME] [--no-pass LIST] [--max-insns K] [--show N]\n"
-		"              [--host-cpu LEVEL[,-F]] [--list] [--verbose]\n");
+		"              [--engine NAME] [--no-pass LIST] [--stress LIST] [--max-insns K]\n"
+		"              [--show N] [--host-cpu LEVEL[,-F]] [--list] [--verbose]\n");
 	return 2;
 }
 
 static bool parse(struct oracle *o, int argc, char **argv, bool *list)
 {
 	static const struct option options[] = {
-		{"seed", 1, NULL, 's'},	     {"cases", 1, NULL, 'n'},
-		{"case", 1, NULL, 'c'},	     {"row", 1, NULL, 'r'},
-		{"engine", 1, NULL, 'e'},    {"no-pass", 1, NULL, 'p'},
-		{"max-insns", 1, NULL, 'k'}, {"show", 1, NULL, 'w'},
-		{"list", 0, NULL, 'l'},	     {"verbose", 0, NULL, 'v'},
-		{"bits", 1, NULL, 'b'},	     {"slow-cases", 1, NULL, 'S'},
-		{"host-cpu", 1, NULL, 'h'},  {0}};
+		{"seed", 1, NULL, 's'},	     {"cases", 1, NULL, 'n'},  {"case", 1, NULL, 'c'},
+		{"row", 1, NULL, 'r'},	     {"engine", 1, NULL, 'e'}, {"no-pass", 1, NULL, 'p'},
+		{"max-insns", 1, NULL, 'k'}, {"show", 1, NULL, 'w'},   {"list", 0, NULL, 'l'},
+		{"verbose", 0, NULL, 'v'},   {"bits", 1, NULL, 'b'},   {"slow-cases", 1, NULL, 'S'},
+		{"host-cpu", 1, NULL, 'h'},  {"stress", 1, NULL, 't'}, {0}};
 	const char *scope = getenv("DOPPEL_TEST_SCOPE");
 	struct error err;
 	int ch;
@@ -302,6 +318,13 @@ static bool parse(struct oracle *o, int argc, char **argv, bool *list)
 			break;
 		case 'e':
 			o->how = engine_find(optarg);
+			if (o->how)
+				break;
+			fprintf(stderr, "oracle: skipped: there is no engine %s\n", optarg);
+			exit(77);
+		case 't':
+			if (!oracle_stress(optarg, &o->cfg))
+				return false;
 			break;
 		case 'p':
 			if (!parse_passes(o, optarg))
@@ -345,9 +368,11 @@ int main(int argc, char **argv)
 
 	o.how = engine_find("interpret");
 	o.host = host_cpu_detect();
+	o.cfg.host = &o.host;
+	o.cfg.hot_threshold = 1; /* what runs once would never be translated */
 	if (!parse(&o, argc, argv, &list))
 		return usage();
-	o.m = machine_create(o.how, o.disabled, 0, &o.host);
+	o.m = machine_create(o.how, &o.cfg);
 	bits = o.g.bits;
 	if (!generator_init(&o.g, machine_decoder(o.m), machine_model(o.m), o.row)) {
 		fprintf(stderr, "oracle: no row is called %s, or it is excluded (--list)\n", o.row);

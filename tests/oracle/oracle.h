@@ -138,8 +138,9 @@ void native_run(const struct oracle_case *c, const uint8_t data[DATA_BYTES], str
 /* ---- machine.c: an engine */
 struct machine;
 struct engine;
-struct machine *machine_create(const struct engine *e, uint64_t disabled_passes,
-			       unsigned max_block_insns, const struct host_cpu *host);
+struct engine_config;
+/* with: all but the decoder, which is its own. */
+struct machine *machine_create(const struct engine *e, const struct engine_config *with);
 void machine_destroy(struct machine *m);
 void machine_run(struct machine *m, const struct oracle_case *c, const uint8_t data[DATA_BYTES],
 		 struct outcome *out);
@@ -147,6 +148,13 @@ const struct x86_decoder *machine_decoder(const struct machine *m);
 const struct x86_cpuid_model *machine_model(const struct machine *m);
 /* The IR of the case's first block, before and after passes. */
 void machine_print_ir(struct machine *m, const struct oracle_case *c, uint64_t disabled, FILE *f);
+
+/* ---- engine.c */
+/* False, with a message, if the words are wrong. */
+bool oracle_stress(const char *list, struct engine_config *cfg);
+/* The host code of the case's first block, if the engine makes some. */
+void machine_print_host(const struct engine *e, const struct engine_config *with,
+			const struct oracle_case *c, const uint8_t data[DATA_BYTES], FILE *f);
 
 /* ---- compare.c */
 bool outcome_equal(const struct oracle_case *c, const struct outcome *native,
