@@ -220,7 +220,7 @@ ir_ref ir_call(struct ir_block *b, const struct ir_helper *h, ir_ref x, ir_ref y
 	return append(b, &n);
 }
 
-void ir_guest(struct ir_block *b, uint32_t offset, unsigned len)
+void ir_guest(struct ir_block *b, int32_t offset, unsigned len)
 {
 	struct ir_insn n = make(IR_GUEST, IR_VOID, IR_NONE, IR_NONE, IR_NONE, offset);
 
@@ -229,12 +229,19 @@ void ir_guest(struct ir_block *b, uint32_t offset, unsigned len)
 	if (b->overflow)
 		return;
 	b->guest_count++;
-	b->guest_bytes = offset + len;
+	ir_block_grow(b, offset, len);
 }
 
 void ir_exit_if(struct ir_block *b, ir_ref cond, int64_t delta)
 {
 	struct ir_insn n = make(IR_EXIT_IF, IR_VOID, cond, IR_NONE, IR_NONE, delta);
+
+	append(b, &n);
+}
+
+void ir_exit_unless(struct ir_block *b, ir_ref pc, int64_t delta)
+{
+	struct ir_insn n = make(IR_EXIT_UNLESS, IR_VOID, pc, IR_NONE, IR_NONE, delta);
 
 	append(b, &n);
 }

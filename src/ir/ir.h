@@ -9,7 +9,8 @@
  *   may fault comes before its first put, so a fault needs only the guest PC.
  * - `rip` in guest state is the block's first PC while the block runs; PCs inside are relative to
  *   it, so a block does not depend on where its page is mapped.
- * - A block ends with exactly one terminal operation.
+ * - A block ends with exactly one terminal operation. Its guest instructions need not lie one behind
+ *   the other: a block may follow the jumps of hot code through a page (a trace).
  */
 #ifndef IR_IR_H
 #define IR_IR_H
@@ -59,8 +60,10 @@ enum ir_op {
 	/* everything else: imm = the helper's descriptor (const struct ir_helper *) */
 	IR_CALL,
 	/* structure */
-	IR_GUEST,	/* imm = offset of this instruction from the block's first PC; aux = its length */
+	IR_GUEST,	/* imm = offset of this instruction from the block's first PC, perhaps negative
+			   (32 bits); aux = its length */
 	IR_EXIT_IF,	/* a: i8; leave to first PC + imm if nonzero; not terminal */
+	IR_EXIT_UNLESS,	/* a: i64; leave to PC a unless it is first PC + imm; not terminal */
 	IR_EXIT,	/* terminal: to first PC + imm */
 	IR_EXIT_INDIRECT, /* terminal: a = new PC (i64) */
 	IR_EXIT_STATE,	/* terminal: guest rip was set by a helper; mode may have changed */
@@ -79,6 +82,7 @@ struct ir_op_info {
 	bool side_effect;	/* never removed though unused */
 	bool terminal;
 	bool commutative;
+	bool leaves;		/* may leave the block, or is terminal */
 	const char *text;
 };
 enum ir_result { IR_RESULT_NONE, IR_RESULT_TYPE /* insn->type */, IR_RESULT_I8, IR_RESULT_I64,
@@ -95,7 +99,7 @@ struct ir_insn {
 	int64_t imm;
 };
 
-enum { IR_BLOCK_MAX = 4096, IR_BLOCK_GUEST_MAX = 64 };
+enum { IR_BLOCK_MAX = 4096, IR_BLOCK_GUEST_MAX = 128 };
 
 /* A helper: C code called by IR, shared by all engines. One row each, in the table of the file that
  * implements it; tables end with name NULL and are listed in the ISA's helper families. */
@@ -140,9 +144,18 @@ struct ir_block {
 	struct ir_insn *insn;
 	uint32_t count, cap;
 	uint32_t guest_count;	/* guest instructions */
-	uint32_t guest_bytes;
+	uint32_t guest_bytes;	/* from the first PC to the highest byte lifted */
 	bool overflow;		/* more than cap were appended: discard the block */
 };
+
+/* The block has the bytes [offset, offset + len), from its first PC. */
+static inline void ir_block_grow(struct ir_block *b, int32_t offset, unsigned len)
+{
+	int64_t end = (int64_t)offset + len;
+
+	if (end > b->guest_bytes)
+		b->guest_bytes = (uint32_t)end;
+}
 
 void ir_block_init(struct ir_block *b, const struct ir_isa *isa, struct ir_insn *storage,
 		   uint32_t cap);
@@ -209,8 +222,9 @@ static inline const struct ir_helper *ir_helper_of(const struct ir_insn *i)
 {
 	return (const struct ir_helper *)(uintptr_t)i->imm;
 }
-void ir_guest(struct ir_block *b, uint32_t offset, unsigned len);
+void ir_guest(struct ir_block *b, int32_t offset, unsigned len);
 void ir_exit_if(struct ir_block *b, ir_ref cond, int64_t delta);
+void ir_exit_unless(struct ir_block *b, ir_ref pc, int64_t delta);
 void ir_exit(struct ir_block *b, int64_t delta);
 void ir_exit_indirect(struct ir_block *b, ir_ref pc);
 void ir_exit_state(struct ir_block *b);

@@ -401,7 +401,7 @@ static bool parse_list(struct parser *ps, struct ir_insn *i, bool comma_first)
 			if (!parse_setting(ps, i, key))
 				return false;
 		} else if (settings || n == info->args) {
-			break; /* exit_if's delta, guest's length, or too much */
+			break; /* a conditional exit's delta, guest's length, or too much */
 		} else if (!parse_ref(ps, vary, &i->arg[n++])) {
 			return false;
 		}
@@ -414,18 +414,19 @@ static bool parse_list(struct parser *ps, struct ir_insn *i, bool comma_first)
 
 static bool parse_operands(struct parser *ps, struct ir_insn *i)
 {
-	bool imm_first = ir_text_imm((enum ir_op)i->op) != IR_IMM_NONE && i->op != IR_EXIT_IF;
+	bool imm_last = ir_text_imm_last((enum ir_op)i->op);
+	bool imm_first = ir_text_imm((enum ir_op)i->op) != IR_IMM_NONE && !imm_last;
 	uint64_t v;
 
 	if (imm_first && !parse_imm(ps, i))
 		return false;
 	if (!parse_list(ps, i, imm_first && i->op != IR_CALL))
 		return false;
-	if (i->op == IR_EXIT_IF)
+	if (imm_last)
 		return parse_delta(ps, &i->imm);
 	if (i->op != IR_GUEST)
 		return true;
-	if (i->imm < 0 || i->imm > UINT32_MAX)
+	if (i->imm != (int32_t)i->imm)
 		return fail(ps, "guest offset out of range");
 	if (!parse_number(ps, 255, &v))
 		return false;
@@ -456,7 +457,7 @@ static bool append(struct parser *ps, const struct ir_insn *i)
 		return fail(ps, "more than %u operations", b->count);
 	if (i->op == IR_GUEST) {
 		b->guest_count++;
-		b->guest_bytes = (uint32_t)i->imm + i->aux;
+		ir_block_grow(b, (int32_t)i->imm, i->aux);
 	}
 	b->insn[b->count++] = *i;
 	return true;

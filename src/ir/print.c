@@ -100,7 +100,8 @@ static void print_args(struct out *o, const struct ir_block *b, const struct ir_
 {
 	unsigned n = ir_ops[i->op].args;
 
-	while (n && i->arg[n - 1] == IR_NONE)
+	/* a vector operation has an argument, or its settings would follow nothing */
+	while (n > (i->op == IR_VOP) && i->arg[n - 1] == IR_NONE)
 		n--;
 	for (unsigned k = 0; k < n; k++, sep = ", ") {
 		put(o, "%s", sep);
@@ -110,14 +111,15 @@ static void print_args(struct out *o, const struct ir_block *b, const struct ir_
 
 static void print_operands(struct out *o, const struct ir_block *b, const struct ir_insn *i)
 {
-	bool imm_first = ir_text_imm((enum ir_op)i->op) != IR_IMM_NONE && i->op != IR_EXIT_IF;
+	bool imm_last = ir_text_imm_last((enum ir_op)i->op);
+	bool imm_first = ir_text_imm((enum ir_op)i->op) != IR_IMM_NONE && !imm_last;
 
 	if (imm_first) {
 		put(o, " ");
 		print_imm(o, b, i);
 	}
 	print_args(o, b, i, imm_first && i->op != IR_CALL ? ", " : " ");
-	if (i->op == IR_EXIT_IF) {
+	if (imm_last) {
 		put(o, ", ");
 		print_imm(o, b, i);
 	} else if (i->op == IR_GUEST) {

@@ -41,7 +41,7 @@ static inline bool ir_text_args_vary(enum ir_op op)
 	return op == IR_MAKE_FLAGS || op == IR_VOP || op == IR_CALL;
 }
 
-/* How imm is written: before the arguments, or (deltas of exit_if) after them. */
+/* How imm is written: before the arguments, or (deltas of conditional exits) after them. */
 enum ir_imm_form { IR_IMM_NONE, IR_IMM_CONST, IR_IMM_STATE, IR_IMM_DELTA, IR_IMM_HELPER };
 
 static inline enum ir_imm_form ir_text_imm(enum ir_op op)
@@ -56,12 +56,18 @@ static inline enum ir_imm_form ir_text_imm(enum ir_op op)
 	case IR_GUEST:
 	case IR_EXIT:
 	case IR_EXIT_IF:
+	case IR_EXIT_UNLESS:
 		return IR_IMM_DELTA;
 	case IR_CALL:
 		return IR_IMM_HELPER;
 	default:
 		return IR_IMM_NONE;
 	}
+}
+
+static inline bool ir_text_imm_last(enum ir_op op)
+{
+	return op == IR_EXIT_IF || op == IR_EXIT_UNLESS;
 }
 
 static inline bool ir_text_is_memory(enum ir_op op)

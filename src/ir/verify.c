@@ -226,7 +226,7 @@ static bool check_memory(struct verifier *v, const struct ir_insn *i)
 
 static bool check_guest(struct verifier *v, const struct ir_insn *i)
 {
-	if (i->imm < 0 || i->imm > UINT32_MAX)
+	if (i->imm != (int32_t)i->imm)
 		return fail(v, "offset out of range");
 	v->wrote = false;
 	return true;
@@ -280,6 +280,7 @@ static bool check_types(struct verifier *v, const struct ir_insn *i)
 		return check_guest(v, i);
 	case IR_EXIT_IF:
 		return want_arg(v, i, 0, IR_I8);
+	case IR_EXIT_UNLESS:
 	case IR_EXIT_INDIRECT:
 		return want_arg(v, i, 0, IR_I64);
 	default:

@@ -90,7 +90,9 @@ static void every_op_round_trips(void **state)
 	ir_put(b, FAKE_R + 1, ir_trunc(b, IR_I8, y));
 	ir_put_flags(b, f);
 	ir_guest(b, 7, 2);
+	ir_guest(b, INT32_MIN, 1);
 	ir_exit_if(b, ir_cond(b, IR_COND_NE, f), INT64_MIN);
+	ir_exit_unless(b, y, -3);
 	ir_exit(b, INT64_MAX);
 	assert_round_trip();
 	b->count--;
@@ -158,6 +160,10 @@ static void parser_messages(void **state)
 	assert_string_equal(parse_error("v0 = pc +0\nv1 = load.i8 v0, imm8=3"),
 			    "line 2: load has no 'imm8'");
 	assert_string_equal(parse_error("guest +0, 300"), "line 1: 300 is too large");
+	assert_string_equal(parse_error("guest -2147483649, 1"),
+			    "line 1: guest offset out of range");
+	assert_string_equal(parse_error("v0 = pc +0\nexit_unless v0"),
+			    "line 2: '+' or '-' and a number expected");
 	assert_string_equal(parse_error("f0 = flags.sub"),
 			    "line 1: flags kind and type expected, not 'sub'");
 }
@@ -226,6 +232,8 @@ static void verifier_refuses(void **state)
 		 "operation 1 (trunc): cannot turn i32 into i64"},
 		{"v0 = get.i32 r0\nexit_if v0, +1\nexit +1",
 		 "operation 1 (exit_if): argument 0 is i32, not i8"},
+		{"v0 = get.i32 r0\nexit_unless v0, +1\nexit +1",
+		 "operation 1 (exit_unless): argument 0 is i32, not i64"},
 		{"f0 = get_flags\nv1 = call pure f0, f0\nexit +1",
 		 "operation 1 (call): argument 0 is flags"},
 		{"f0 = get_flags\nv1 = call pure\nexit +1",

@@ -178,8 +178,9 @@ struct iblock *cache_insert(struct cache *c, const struct lowered *low, uint64_t
 	size_t ops = low->op_count * sizeof(struct iop);
 	size_t calls = low->call_count * sizeof(struct icall);
 	size_t links = low->link_count * sizeof(struct ilink);
-	size_t offsets = (low->guest_count + 1) * sizeof(uint16_t);
-	uint8_t *m = take(c, sizeof(struct iblock) + ops + calls + links + offsets + low->op_count);
+	size_t offsets = low->guest_count * sizeof(int16_t);
+	uint8_t *m = take(c, sizeof(struct iblock) + ops + calls + links + offsets +
+				     low->guest_count + low->op_count);
 	struct iblock *b = (struct iblock *)m, **at = &c->bucket[block_bucket(gpa, mode)];
 
 	if (!m)
@@ -198,7 +199,8 @@ struct iblock *cache_insert(struct cache *c, const struct lowered *low, uint64_t
 	place_ops(low, (struct iop *)m, (struct icall *)(m + ops), b->link);
 	m += ops + calls + links;
 	b->guest_offset = memcpy(m, low->guest_offset, offsets);
-	b->op_guest = memcpy(m + offsets, low->op_guest, low->op_count);
+	b->guest_len = memcpy(m + offsets, low->guest_len, low->guest_count);
+	b->op_guest = memcpy(m + offsets + low->guest_count, low->op_guest, low->op_count);
 	*at = b;
 	page_add(c, gpa, b, &b->in_page[0]);
 	if (gpa2 != ~0ull)

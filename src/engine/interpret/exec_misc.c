@@ -349,6 +349,18 @@ IOP_FN(iop_if)
 	return iop_leave_if(cpu, op, *(const uint8_t *)SLOT(op->a));
 }
 
+IOP_FN(iop_unless)
+{
+	const struct ilink *l = iop_link(op);
+	uint64_t to = *(const uint64_t *)SLOT(op->a);
+
+	if (LIKELY(to == cpu->rip + (uint64_t)l->delta))
+		NEXT;
+	cpu->budget += l->unretired;
+	set_rip(cpu, to);
+	return jump(cpu);
+}
+
 IOP_FN(iop_if_state)
 {
 	return iop_leave_if(cpu, op,

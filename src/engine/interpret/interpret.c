@@ -56,9 +56,10 @@ static void handle_abort(struct engine_cpu *e)
 	struct x86_cpu *cpu = e->cpu;
 	const struct iblock *b = e->hot.block;
 	unsigned g = stopped_insn(e), code = cpu->exit_code;
-	uint64_t next = wrap(cpu, cpu->rip + b->guest_offset[g + 1]);
+	uint64_t rip = cpu->rip + (uint64_t)(int64_t)b->guest_offset[g];
+	uint64_t next = wrap(cpu, rip + b->guest_len[g]);
 
-	cpu->rip = wrap(cpu, cpu->rip + b->guest_offset[g]);
+	cpu->rip = wrap(cpu, rip);
 	/* INT n has retired when it raises its interrupt; a faulting instruction has not */
 	give_back(e, code == X86_EXIT_FAULT && cpu->fault.soft ? g + 1 : g);
 	e->hot.link = NULL;

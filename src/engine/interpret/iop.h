@@ -78,7 +78,8 @@ struct iblock {
 	uint16_t op_count;
 	bool dead;		      /* dropped; its memory is reused at the next flush */
 	const uint8_t *op_guest;      /* per op: which guest instruction */
-	const uint16_t *guest_offset; /* per guest instruction, and one past the end */
+	const int16_t *guest_offset;  /* per guest instruction, from the first PC */
+	const uint8_t *guest_len;     /* per guest instruction, in bytes */
 	struct iblock *hash_next;
 	struct iblock_ref in_page[2];
 	struct ilink *incoming;
@@ -218,6 +219,7 @@ IOP_FN(iop_pack_state);
 IOP_FN(iop_pack_tuple); /* imm = key */
 IOP_FN(iop_if_state);	/* leave if condition imm holds for the guest's flags */
 IOP_FN(iop_if);		/* leave if the byte a is nonzero */
+IOP_FN(iop_unless);	/* leave for a unless that is rip + the link's delta */
 IOP_FN(iop_vop);	/* imm = vop id | imm8 << 16 */
 IOP_FN(iop_vop_soft);	/* the same, by what runs on any host */
 IOP_FN(iop_vop_twin);	/* the 256-bit twin */

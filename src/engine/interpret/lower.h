@@ -19,7 +19,10 @@ struct lowered {
 	int64_t link_delta[LOWER_LINKS_MAX];
 	unsigned link_guests[LOWER_LINKS_MAX]; /* instructions up to and with the exit's */
 	unsigned link_count;
-	uint16_t guest_offset[IR_BLOCK_GUEST_MAX + 1];
+	/* of each guest instruction: from the block's first PC (a trace may go backwards in its
+	 * page), and how many bytes it has */
+	int16_t guest_offset[IR_BLOCK_GUEST_MAX];
+	uint8_t guest_len[IR_BLOCK_GUEST_MAX];
 	unsigned guest_count;
 };
 

@@ -19,9 +19,8 @@ static bool is_barrier(const struct ir_insn *i)
 {
 	const struct ir_op_info *info = &ir_ops[i->op];
 
-	return i->op == IR_GUEST || info->may_fault || info->terminal ||
-	       (info->side_effect && i->op != IR_PUT && i->op != IR_PUT_FLAGS) ||
-	       i->op == IR_EXIT_IF || i->op == IR_CALL;
+	return i->op == IR_GUEST || info->may_fault || info->leaves ||
+	       (info->side_effect && i->op != IR_PUT && i->op != IR_PUT_FLAGS) || i->op == IR_CALL;
 }
 
 /* Does operation f compute what flags value m describes? */
@@ -479,6 +478,16 @@ static void lower_exit_if(struct lower *l, ir_ref r)
 	lower_consume(l, i->arg[0]);
 }
 
+static void lower_exit_unless(struct lower *l, const struct ir_insn *i)
+{
+	unsigned link = new_link(l, i->imm); /* for the delta and what is left to retire */
+	uint16_t a = lower_loc(l, i->arg[0]);
+	struct iop *op = lower_emit_pointing(l, iop_unless, LOWERED_LINK, link);
+
+	op->a = a;
+	lower_consume(l, i->arg[0]);
+}
+
 static void lower_exit(struct lower *l, const struct ir_insn *i)
 {
 	struct iop *op;
@@ -502,8 +511,12 @@ static void lower_guest(struct lower *l, const struct ir_insn *i)
 {
 	struct lowered *out = l->out;
 
-	out->guest_offset[out->guest_count++] = (uint16_t)i->imm;
-	out->guest_offset[out->guest_count] = (uint16_t)(i->imm + i->aux);
+	unsigned g = out->guest_count++;
+
+	if (i->imm != (int16_t)i->imm)
+		l->failed = true;
+	out->guest_offset[g] = (int16_t)i->imm;
+	out->guest_len[g] = i->aux;
 }
 
 static void count_uses(struct lower *l)
@@ -557,6 +570,9 @@ static void lower_one(struct lower *l, ir_ref r)
 		break;
 	case IR_EXIT_IF:
 		lower_exit_if(l, r);
+		break;
+	case IR_EXIT_UNLESS:
+		lower_exit_unless(l, i);
 		break;
 	case IR_EXIT:
 	case IR_EXIT_INDIRECT:

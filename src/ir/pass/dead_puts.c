@@ -115,7 +115,7 @@ static bool see(struct cover *c, const struct ir_insn *n)
 		see_call(c, ir_helper_of(n));
 		break;
 	default:
-		if (ir_ops[n->op].may_fault || ir_ops[n->op].terminal || n->op == IR_EXIT_IF)
+		if (ir_ops[n->op].may_fault || ir_ops[n->op].leaves)
 			cover_clear(c);
 		break;
 	}

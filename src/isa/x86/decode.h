@@ -104,7 +104,7 @@ enum { X86_OPND_MAX = 4, X86_INSN_MAX = 15 };
 
 struct x86_insn {
 	const struct x86_row *row;
-	uint64_t pc_offset;	/* from the block's first PC */
+	int32_t pc_offset;	/* from the block's first PC; negative where a trace went backwards */
 	uint8_t len;
 	uint8_t opsize;		/* 2, 4, 8 */
 	uint8_t addrsize;	/* 2, 4, 8 */

@@ -55,7 +55,7 @@ static void string_repeat(struct lift *l, const struct x86_insn *i)
 	ir_ref done = lift_call(l, &x86_helpers_string[i->row->arg], lift_imm(l, IR_I64, arg),
 				IR_NONE, IR_NONE);
 
-	ir_exit_if(l->b, ir_cmp(l->b, IR_EQ, done, lift_imm(l, IR_I64, 0)), (int64_t)i->pc_offset);
+	ir_exit_if(l->b, ir_cmp(l->b, IR_EQ, done, lift_imm(l, IR_I64, 0)), i->pc_offset);
 }
 
 static void string_once(struct lift *l, const struct x86_insn *i)

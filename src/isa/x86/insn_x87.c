@@ -68,7 +68,7 @@ static ir_ref what(struct lift *l, const struct x86_insn *i)
 	w |= (uint64_t)(i->modrm & 7) << X87_WHAT_STI_SHIFT;
 	w |= (uint64_t)(memory ? i->seg : X87_WHAT_SEG_NONE) << X87_WHAT_SEG_SHIFT;
 	w |= ((i->opcode & 7ull) << 8 | i->modrm) << X87_WHAT_FOP_SHIFT;
-	return lift_imm(l, IR_I64, w | i->pc_offset << X87_WHAT_PC_SHIFT);
+	return lift_imm(l, IR_I64, w | (uint64_t)(uint32_t)i->pc_offset << X87_WHAT_PC_SHIFT);
 }
 
 /* Helpers of `what` alone. */

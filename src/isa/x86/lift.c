@@ -80,7 +80,7 @@ ir_ref lift_wrap(struct lift *l, ir_ref x, unsigned bytes)
 /* Offset of the instruction behind i from the block's first PC. */
 static int64_t next_delta(const struct x86_insn *i)
 {
-	return (int64_t)(i->pc_offset + i->len);
+	return (int64_t)i->pc_offset + i->len;
 }
 
 static unsigned pc_bytes(const struct lift *l)
@@ -99,15 +99,50 @@ static bool jumps_to_16(const struct lift *l, const struct x86_insn *i)
 	return i->opsize == 2 && !(l->mode & X86_MODE_CODE64);
 }
 
+/* Where the path goes at this transfer, from the block's first PC; false if it is used up. */
+static bool path_delta(const struct lift *l, int64_t *delta)
+{
+	const struct x86_trace *t = l->trace;
+
+	if (t->used >= t->path_len || t->path[t->used] >= PAGE_BYTES)
+		return false;
+	*delta = (int64_t)t->path[t->used] - t->start;
+	return true;
+}
+
+static bool path_goes_to(const struct lift *l, int64_t delta)
+{
+	int64_t want;
+
+	return path_delta(l, &want) && want == delta;
+}
+
+/* Go on at delta, where the path goes: at the trace's start only if the path knows how from there.
+ */
+static void path_follow(struct lift *l, int64_t delta)
+{
+	struct x86_trace *t = l->trace;
+
+	t->used++;
+	l->pos = (unsigned)(t->start + delta);
+	if (delta == 0 && t->used == t->path_len) {
+		ir_exit(l->b, 0);
+		l->ended = true;
+	}
+}
+
 void lift_jump(struct lift *l, const struct x86_insn *i, int64_t rel)
 {
 	int64_t delta = (int64_t)((uint64_t)next_delta(i) + (uint64_t)rel);
 
-	if (jumps_to_16(l, i))
-		ir_exit_indirect(l->b, lift_wrap(l, ir_pc(l->b, delta), 2));
-	else
+	if (jumps_to_16(l, i)) {
+		lift_jump_indirect(l, lift_wrap(l, ir_pc(l->b, delta), 2));
+	} else if (path_goes_to(l, delta)) {
+		path_follow(l, delta);
+	} else {
 		ir_exit(l->b, delta);
-	l->ended = true;
+		l->ended = true;
+	}
 }
 
 void lift_jump_if(struct lift *l, const struct x86_insn *i, ir_ref cond, int64_t rel)
@@ -117,18 +152,31 @@ void lift_jump_if(struct lift *l, const struct x86_insn *i, ir_ref cond, int64_t
 	if (jumps_to_16(l, i)) {
 		ir_ref to = lift_wrap(l, ir_pc(l->b, delta), 2);
 
-		ir_exit_indirect(l->b, ir_select(l->b, cond, to, lift_next_pc(l, i)));
+		lift_jump_indirect(l, ir_select(l->b, cond, to, lift_next_pc(l, i)));
+	} else if (path_goes_to(l, delta)) {
+		ir_exit_if(l->b, ir_bin_imm(l->b, IR_XOR, cond, 1), next);
+		path_follow(l, delta);
+	} else if (path_goes_to(l, next)) {
+		ir_exit_if(l->b, cond, delta);
+		path_follow(l, next);
 	} else {
 		ir_exit_if(l->b, cond, delta);
 		ir_exit(l->b, next);
+		l->ended = true;
 	}
-	l->ended = true;
 }
 
 void lift_jump_indirect(struct lift *l, ir_ref pc)
 {
-	ir_exit_indirect(l->b, pc);
-	l->ended = true;
+	int64_t delta;
+
+	if (path_delta(l, &delta)) {
+		ir_exit_unless(l->b, pc, delta);
+		path_follow(l, delta);
+	} else {
+		ir_exit_indirect(l->b, pc);
+		l->ended = true;
+	}
 }
 
 void lift_end_next(struct lift *l, const struct x86_insn *i)

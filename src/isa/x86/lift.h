@@ -3,10 +3,10 @@
  * decode row. What is here is what they share: operand access, addresses, flags, traps.
  *
  * Program counters: outside 64-bit code EIP is 32 bits wide, while IR exits are relative to the
- * block's first PC at 64 bits: the engine truncates every new rip to 32 bits unless the mode it runs
- * in is CODE64. Near jumps with 16-bit operand size also truncate to 16 bits, which lift_jump and its
- * kin do with an indirect exit. The limit of CS is checked by the engine, when it looks a block up:
- * one that ends inside a page is not seen between linked blocks, nor inside a block.
+ * block's first PC at 64 bits: the engine truncates every new rip to 32 bits unless the mode it
+ * runs in is CODE64. Near jumps with 16-bit operand size also truncate to 16 bits, which lift_jump
+ * and its kin do with an indirect exit. The limit of CS is checked by the engine, when it looks a
+ * block up: one that ends inside a page is not seen between linked blocks, nor inside a block.
  */
 #ifndef ISA_X86_LIFT_H
 #define ISA_X86_LIFT_H
@@ -17,27 +17,55 @@
 #include "isa/x86/mmu.h"
 #include "isa/x86/regs.h"
 
+/* What to lift as one block: guest code of one page, in the order in which it runs. */
+struct x86_trace {
+	const uint8_t *page; /* its PAGE_BYTES bytes */
+	unsigned start;	     /* offset of the first instruction */
+	/* path[k]: the offset at which execution goes on after the k-th control transfer (jump,
+	 * call, return, conditional or not; REP does not count). Only a guess: code that goes
+	 * another way leaves the block. An entry that the transfer cannot go to, such as an offset
+	 * past the page, ends the trace there. */
+	const uint16_t *path;
+	unsigned path_len;
+	unsigned lo, hi; /* out: offsets of the bytes it was made from: [lo, hi) */
+	unsigned used;	 /* out: how many entries of path were followed */
+};
+
 /* State of one block's lifting. */
 struct lift {
 	struct ir_block *b;
 	x86_mode_t mode;
 	const struct x86_cpuid_model *model;
-	bool ended;	/* a terminal op was emitted */
-	unsigned mmu;	/* for memory ops: x86_mode_mmu(mode) */
+	bool ended;   /* a terminal op was emitted */
+	unsigned mmu; /* for memory ops: x86_mode_mmu(mode) */
+	struct x86_trace *trace;
+	unsigned pos; /* offset in the page at which lifting goes on */
 };
 
-/* Decode and lift a block into `out`, which ir_block_init made, starting at bytes[0] (avail bytes up
- * to the page end, or more when the caller stitched a second page for a straddling first
+/* Decode and lift a block into `out`, which ir_block_init made, starting at bytes[0] (avail bytes
+ * up to the page end, or more when the caller stitched a second page for a straddling first
  * instruction; it then passes max_guest 1).
  * Stops at a control transfer, after max_guest instructions (one, if the mode has TF, SHADOW, BREAK
  * or RF), before an instruction that must start its block (X86_STARTS) and before one that does not
  * fit in avail. Returns
- * X86_DECODE_OK, or X86_DECODE_MORE when not even the first instruction fits. An invalid instruction
- * lifts to the fault it raises. */
+ * X86_DECODE_OK, or X86_DECODE_MORE when not even the first instruction fits. An invalid
+ * instruction lifts to the fault it raises. */
 enum x86_decode_result x86_lift_block(const struct x86_decoder *d, const uint8_t *bytes,
 				      unsigned avail, x86_mode_t mode,
 				      const struct x86_cpuid_model *model, unsigned max_guest,
 				      struct ir_block *out);
+
+/* Decode and lift a trace into `out`, which ir_block_init made: one block that follows trace->path
+ * through trace->page, with conditional exits where execution may go another way. The block's first
+ * PC is that of trace->start; all offsets in it are relative to that, also backwards.
+ * Direct transfers that the path follows leave nothing behind, conditional ones an exit_if,
+ * indirect ones an exit_unless. It stops where x86_lift_block does, but that a control transfer
+ * ends it only when the path is used up or goes elsewhere; and when it comes back to its start with
+ * the path used up, with `exit +0`. A path that goes on there unrolls the loop. Returns
+ * X86_DECODE_OK, or X86_DECODE_MORE when the first instruction crosses the page's end. */
+enum x86_decode_result x86_lift_trace(const struct x86_decoder *d, struct x86_trace *trace,
+				      x86_mode_t mode, const struct x86_cpuid_model *model,
+				      unsigned max_guest, struct ir_block *out);
 
 /* ---- operands. n is the operand's number in the row. */
 /* Value of a register, memory or immediate operand, at the operand's size. Vectors are V128, or V256 at 32 bytes: a Wss,
@@ -90,22 +118,23 @@ void lift_set_mmx(struct lift *l, unsigned reg, ir_ref v);    /* I64; sets expon
 /* ---- stack: push computes and stores but leaves RSP for the caller to commit with
  * lift_set_sp(l, *new_sp) after everything that can fault. */
 ir_ref lift_sp(struct lift *l); /* at stack-address size, i64 zero-extended */
-ir_ref lift_push(struct lift *l, ir_ref sp, ir_ref v);	/* returns new sp */
+ir_ref lift_push(struct lift *l, ir_ref sp, ir_ref v); /* returns new sp */
 ir_ref lift_pop(struct lift *l, ir_ref sp, enum ir_type t, ir_ref *new_sp);
 void lift_set_sp(struct lift *l, ir_ref sp);
 
 /* ---- flags */
 void lift_flags(struct lift *l, enum ir_flags_kind k, enum ir_type t, ir_ref a, ir_ref b, ir_ref c);
-ir_ref lift_cond(struct lift *l, unsigned cond);	/* i8 */
-ir_ref lift_carry(struct lift *l, enum ir_type t);	/* CF as 0/1 of type t */
+ir_ref lift_cond(struct lift *l, unsigned cond);   /* i8 */
+ir_ref lift_carry(struct lift *l, enum ir_type t); /* CF as 0/1 of type t */
 /* Packed arithmetic flags now; and setting all six from packed bits (i64). */
 ir_ref lift_packed_flags(struct lift *l);
 void lift_set_packed_flags(struct lift *l, ir_ref packed);
 
 /* ---- ends and traps */
 ir_ref lift_next_pc(struct lift *l, const struct x86_insn *i); /* i64, wrapped to the code size */
-void lift_jump(struct lift *l, const struct x86_insn *i, int64_t rel); /* direct, ends the block */
-/* If cond (i8) then jump, else go on behind the instruction; ends the block. */
+/* Control transfers end the block, or the trace's path is followed and lifting goes on there. */
+void lift_jump(struct lift *l, const struct x86_insn *i, int64_t rel); /* direct */
+/* If cond (i8) then jump, else go on behind the instruction. */
 void lift_jump_if(struct lift *l, const struct x86_insn *i, ir_ref cond, int64_t rel);
 /* pc: i64, already of the operand's size (zero-extended). */
 void lift_jump_indirect(struct lift *l, ir_ref pc);
@@ -115,7 +144,7 @@ void lift_end_next(struct lift *l, const struct x86_insn *i);
 ir_ref lift_call(struct lift *l, const struct ir_helper *h, ir_ref a, ir_ref b, ir_ref c);
 void lift_call_end(struct lift *l, const struct ir_helper *h, ir_ref a, ir_ref b, ir_ref c);
 /* Raise an exception unconditionally here (ends the block). */
-void lift_fault(struct lift *l, enum x86_vector v);		/* no error code */
+void lift_fault(struct lift *l, enum x86_vector v); /* no error code */
 void lift_fault_error(struct lift *l, enum x86_vector v, uint32_t error);
 
 static inline ir_ref lift_imm(struct lift *l, enum ir_type t, uint64_t v)

@@ -1,7 +1,7 @@
 /*
- * The loop from bytes to a block: decode, the checks that depend only on row and mode, lift.
- * The order of checks follows SDM vol. 3, table 6-2: #UD before #NM, #MF and #GP.
- * CR0.NE = 0 (x87 errors through IRQ 13) is taken as NE = 1: #MF.
+ * The loop from bytes to a block or a trace: decode, the checks that depend only on row and mode,
+ * lift. The order of checks follows SDM vol. 3, table 6-2: #UD before #NM, #MF and #GP. CR0.NE = 0
+ * (x87 errors through IRQ 13) is taken as NE = 1: #MF.
  */
 #include "isa/x86/lift.h"
 
@@ -47,7 +47,7 @@ static bool gate(struct lift *l, const struct x86_insn *i)
 
 static void lift_one(struct lift *l, const struct x86_insn *i, enum x86_decode_result r)
 {
-	ir_guest(l->b, (uint32_t)i->pc_offset, i->len);
+	ir_guest(l->b, i->pc_offset, i->len);
 	if (r == X86_DECODE_UD)
 		lift_fault(l, X86_FAULT_UD);
 	else if (r == X86_DECODE_TOO_LONG)
@@ -62,33 +62,82 @@ static bool block_is_full(const struct ir_block *b)
 	       b->count + BLOCK_RESERVE > IR_BLOCK_MAX;
 }
 
-enum x86_decode_result x86_lift_block(const struct x86_decoder *d, const uint8_t *bytes,
-				      unsigned avail, x86_mode_t mode,
-				      const struct x86_cpuid_model *model, unsigned max_guest,
-				      struct ir_block *out)
+static void note_bytes(struct x86_trace *t, unsigned from, unsigned to)
 {
-	struct lift l = {.b = out, .mode = mode, .model = model, .mmu = x86_mode_mmu(mode)};
-	unsigned pos = 0, n = 0;
+	t->lo = from < t->lo ? from : t->lo;
+	t->hi = to > t->hi ? to : t->hi;
+}
+
+/* Nothing of the path is left to say what follows the trace's start. */
+static bool back_at_start(const struct lift *l)
+{
+	return l->pos == l->trace->start && l->trace->used >= l->trace->path_len;
+}
+
+/* The instructions of t's page, of which `end` bytes are there. */
+static enum x86_decode_result lift_all(const struct x86_decoder *d, struct x86_trace *t,
+				       unsigned end, x86_mode_t mode,
+				       const struct x86_cpuid_model *model, unsigned max_guest,
+				       struct ir_block *out)
+{
+	struct lift l = {.b = out,
+			 .mode = mode,
+			 .model = model,
+			 .mmu = x86_mode_mmu(mode),
+			 .trace = t,
+			 .pos = t->start};
+	unsigned n = 0;
 	struct x86_insn i;
 
-	if (max_guest > IR_BLOCK_GUEST_MAX)
-		max_guest = IR_BLOCK_GUEST_MAX;
-	if (mode & MODE_SINGLE)
-		max_guest = 1;
 	do {
-		enum x86_decode_result r = x86_decode(d, bytes + pos, avail - pos, mode, model, &i);
+		unsigned pos = l.pos;
+		enum x86_decode_result r = x86_decode(d, t->page + pos, end - pos, mode, model, &i);
 
 		if (r == X86_DECODE_MORE && n == 0)
 			return r;
 		if (r == X86_DECODE_MORE ||
 		    (r == X86_DECODE_OK && n > 0 && (i.row->attr & X86_STARTS)))
 			break;
-		i.pc_offset = pos;
+		i.pc_offset = (int32_t)pos - (int32_t)t->start;
+		l.pos = pos + i.len;
+		note_bytes(t, pos, l.pos);
 		lift_one(&l, &i, r);
-		pos += i.len;
 		n++;
-	} while (!l.ended && n < max_guest && !block_is_full(out));
+	} while (!l.ended && n < max_guest && !block_is_full(out) && !back_at_start(&l));
 	if (!l.ended)
-		ir_exit(out, pos);
+		ir_exit(out, (int64_t)l.pos - t->start);
 	return X86_DECODE_OK;
+}
+
+static unsigned limit_guest(unsigned max_guest, x86_mode_t mode)
+{
+	if (mode & MODE_SINGLE)
+		return 1;
+	return max_guest < IR_BLOCK_GUEST_MAX ? max_guest : IR_BLOCK_GUEST_MAX;
+}
+
+enum x86_decode_result x86_lift_block(const struct x86_decoder *d, const uint8_t *bytes,
+				      unsigned avail, x86_mode_t mode,
+				      const struct x86_cpuid_model *model, unsigned max_guest,
+				      struct ir_block *out)
+{
+	struct x86_trace t = {.page = bytes};
+
+	return lift_all(d, &t, avail, mode, model, limit_guest(max_guest, mode), out);
+}
+
+enum x86_decode_result x86_lift_trace(const struct x86_decoder *d, struct x86_trace *trace,
+				      x86_mode_t mode, const struct x86_cpuid_model *model,
+				      unsigned max_guest, struct ir_block *out)
+{
+	struct x86_trace t = {.page = trace->page, .start = trace->start, .path = trace->path};
+	enum x86_decode_result r;
+
+	t.path_len = mode & MODE_SINGLE ? 0 : trace->path_len;
+	t.lo = t.hi = t.start;
+	r = lift_all(d, &t, PAGE_BYTES, mode, model, limit_guest(max_guest, mode), out);
+	trace->lo = t.lo;
+	trace->hi = t.hi;
+	trace->used = t.used;
+	return r;
 }

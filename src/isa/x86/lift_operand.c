@@ -15,7 +15,7 @@ static ir_ref offset_narrow(struct lift *l, const struct x86_insn *i, int64_t de
 	ir_ref sum = IR_NONE;
 
 	if (i->base == X86_GPR_RIP) {
-		disp += i->pc_offset + i->len;
+		disp += (uint64_t)((int64_t)i->pc_offset + i->len);
 		return ir_trunc(l->b, t, ir_pc(l->b, (int64_t)disp));
 	}
 	if (i->index != X86_GPR_NONE) {
