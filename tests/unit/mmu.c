@@ -466,6 +466,85 @@ static void invlpg_of_large_page(void **state)
 	assert_false(x86_mmu_fetch_page(&cpu, LIN + 0x5000, &gpa, &hva));
 }
 
+static unsigned jump_flushes;
+
+static void count_flush(void *engine, bool global)
+{
+	(void)engine, (void)global;
+	jump_flushes++;
+}
+
+static void flushed(uint64_t lin, unsigned want)
+{
+	jump_flushes = 0;
+	x86_tlb_flush_page(&cpu, lin);
+	assert_int_equal(jump_flushes, want);
+}
+
+/* An engine's jump caches hear of INVLPG only where code has been fetched since they last did. */
+static void invlpg_of_data(void **state)
+{
+	uint64_t gpa;
+	uint8_t b;
+	const uint8_t *hva;
+
+	(void)state;
+	enter(LONG_4K);
+	put64(T4 + 4 * 8, (PAGE + 0x1000) | P | W | U);
+	cpu.flush_jumps = count_flush;
+	x86_tlb_flush_all(&cpu);
+	assert_true(rd(LIN, &b, 1) && rd(LIN + 0x1000, &b, 1));
+	flushed(LIN, 0);
+	assert_true(x86_mmu_fetch_page(&cpu, LIN + 4, &gpa, &hva));
+	flushed(LIN + 0x1000, 0);
+	flushed(LIN + 8, 1);
+	flushed(LIN, 0); /* nothing fetched since */
+	assert_true(x86_mmu_fetch_page(&cpu, LIN, &gpa, &hva));
+	assert_true(x86_mmu_fetch_page(&cpu, LIN + 0x1000, &gpa, &hva));
+	flushed(LIN, 1);
+	/* Told of one, caches forget all; a fetch that the TLB itself answers counts again. */
+	assert_true(x86_mmu_fetch_page(&cpu, LIN + 0x1000, &gpa, &hva));
+	flushed(LIN + 0x1000, 1);
+	flushed(0xffffffff80000000, 1); /* the upper half is not told apart */
+	enter(LONG_2M);
+	assert_true(x86_mmu_fetch_page(&cpu, LIN + 0x5000, &gpa, &hva));
+	flushed(LIN, 1);
+	flushed(LIN, 0);
+}
+
+/* Large pages and small ones, global and not, in one entry after the other. */
+static void kinds_of_entries(void **state)
+{
+	uint64_t small = LIN + ((uint64_t)X86_TLB_SIZE << 12);
+	uint8_t b;
+
+	(void)state;
+	for (unsigned k = 0; k < 4; k++) {
+		enter(LONG_2M);
+		assert_true(x86_tlb_index(small) == x86_tlb_index(LIN));
+		put64(T3 + bits_get(small, 29, 21) * 8, T4 | P | W | U);
+		put64(T4 + bits_get(small, 20, 12) * 8, PAGE | P | W | U | (k & 1 ? G : 0));
+		set_leaf(LONG_2M, P | W | U | (k & 2 ? G : 0));
+		assert_true(rd(small, &b, 1) && rd(LIN, &b, 1));
+		x86_tlb_flush_nonglobal(&cpu);
+		assert_int_equal(tag_read(LIN), k & 2 ? LIN : X86_TLB_INVALID);
+		assert_true(rd(LIN, &b, 1) && rd(small, &b, 1));
+		x86_tlb_flush_nonglobal(&cpu);
+		assert_int_equal(tag_read(small), k & 1 ? small : X86_TLB_INVALID);
+		assert_true(rd(LIN, &b, 1));
+		x86_tlb_flush_page(&cpu, small); /* not within the range of large pages */
+		assert_int_equal(tag_read(LIN), LIN);
+		assert_true(rd(LIN, &b, 1));
+		x86_tlb_flush_page(&cpu, LIN + 0x1000);
+		assert_int_equal(tag_read(LIN), X86_TLB_INVALID);
+		assert_true(rd(small, &b, 1));
+		x86_tlb_flush_page(&cpu, LIN);
+		assert_int_equal(tag_read(small), small);
+		x86_tlb_flush_all(&cpu);
+		assert_int_equal(tag_read(small), X86_TLB_INVALID);
+	}
+}
+
 static void crossing_pages(void **state)
 {
 	uint8_t out[32], in[32];
@@ -770,6 +849,7 @@ int main(void)
 		TEST(pdpte_checks),	     TEST(tables_in_holes),
 		TEST(probe_changes_nothing), TEST(tlb_fill_rules),
 		TEST(tlb_flushes),	     TEST(invlpg_of_large_page),
+		TEST(invlpg_of_data),	     TEST(kinds_of_entries),
 		TEST(crossing_pages),	     TEST(addresses),
 		TEST(alignment_check),	     TEST(data_breakpoints),
 		TEST(devices_and_apic),	     TEST(code_pages),

@@ -138,12 +138,13 @@ struct x86_itlb {
 	const uint8_t *hva[X86_ITLB_SIZE]; /* NULL: code is fetched from a device region */
 };
 
-/* Which entries hold something, one bit each, so that a flush costs what was filled; global ones
- * apart, so that a context switch does not look at them. `any` has a bit for each word that may be
- * nonzero. */
+/* Which entries hold something, one bit each, so that a flush costs what was filled. By kind, so that
+ * a context switch does not look at global ones, nor INVLPG at all that is not of a large page. `any`
+ * has a bit for each word that may be nonzero. */
+enum { X86_TLB_KIND_GLOBAL = 1, X86_TLB_KIND_LARGE = 2, X86_TLB_KINDS = 4 };
 struct x86_tlb_used {
-	uint64_t any[2]; /* [0]: of the others, [1]: of global ones */
-	uint64_t word[2][X86_TLB_SIZE / 64];
+	uint64_t any[X86_TLB_KINDS];
+	uint64_t word[X86_TLB_KINDS][X86_TLB_SIZE / 64];
 };
 
 static inline unsigned x86_tlb_index(uint64_t lin)
@@ -284,14 +285,20 @@ struct x86_cpu {
 	const struct trace *trace;
 	uint64_t random_state;	   /* of RDRAND under the counted clock; 0: ask the host */
 	void *engine;		   /* the engine's own per-CPU object */
-	/* Engine hook, may be NULL: linear-address caches are stale, those of global pages in the upper
-	 * half only if `global`. */
+	/* Engine hook, may be NULL: caches keyed by the linear address of code are stale, those of global
+	 * pages in the upper half only if `global`. Not called for INVLPG of a page in the lower half
+	 * that x86_mmu_fetch_page has not been asked for: what such a cache holds must have been
+	 * fetched that way since the last call. */
 	void (*flush_jumps)(void *engine, bool global);
 	uint64_t counter[COUNTER_COUNT];
 	struct ram_window ram; /* where pages and page tables were found last; for as long as the TLB */
 	struct x86_tlb_used tlb_used[X86_MMU_COUNT];
 	struct x86_tlb_used itlb_used;
-	uint64_t tlb_large_lo, tlb_large_hi; /* linear range of large pages in either TLB; lo > hi: none */
+	struct {
+		uint64_t lo, hi;
+	} tlb_large[2];	      /* linear range of large pages in either TLB, [1]: global; lo > hi: none */
+	uint64_t fetched[64]; /* a bit for each fetched page, by bits 12-17 and 18-23 of its address */
+	bool fetched_large;   /* a large page of the lower half has been fetched from */
 	struct x86_itlb itlb;
 	struct x86_tlb tlb[X86_MMU_COUNT];
 };

@@ -33,16 +33,6 @@ static bool checked_mode(const struct x86_cpu *cpu, enum x86_mmu_index mmu)
 	return (cpu->mode & X86_MODE_BREAK) || ((cpu->mode & X86_MODE_AC) && mmu == X86_MMU_USER);
 }
 
-static void note_large(struct x86_cpu *cpu, uint64_t lin, uint64_t page_bytes)
-{
-	uint64_t lo = lin & ~(page_bytes - 1), hi = lin | (page_bytes - 1);
-
-	if (lo < cpu->tlb_large_lo)
-		cpu->tlb_large_lo = lo;
-	if (hi > cpu->tlb_large_hi)
-		cpu->tlb_large_hi = hi;
-}
-
 /* May a page of RAM have its write tag? Only once the dirty bits, the guest's and ours, are set. */
 static bool write_ready(struct x86_cpu *cpu, const struct x86_walk *w, unsigned flags, bool write)
 {
@@ -81,6 +71,11 @@ static uint64_t page_find(struct x86_cpu *cpu, uint64_t gpa_page, uint8_t **hva,
 	return !*hva ? X86_TLB_IO : rom ? X86_TLB_ROM : 0;
 }
 
+static uint64_t page_bits(const struct x86_walk *w)
+{
+	return (w->global ? X86_TLB_GLOBAL : 0) | (w->page_bytes > PAGE_BYTES ? X86_TLB_LARGE : 0);
+}
+
 static bool tlb_fill(struct x86_cpu *cpu, uint64_t page, bool write, enum x86_mmu_index mmu)
 {
 	struct x86_walk w;
@@ -97,11 +92,7 @@ static bool tlb_fill(struct x86_cpu *cpu, uint64_t page, bool write, enum x86_mm
 	      write ? " write" : "");
 	uint64_t gpa = w.gpa & ~PAGE_OFFSET_MASK, kind = page_find(cpu, gpa, &hva, &flags);
 
-	t->gpa_global[i] = gpa | kind | (w.global ? X86_TLB_GLOBAL : 0);
-	if (w.page_bytes > PAGE_BYTES) {
-		t->gpa_global[i] |= X86_TLB_LARGE;
-		note_large(cpu, page, w.page_bytes);
-	}
+	t->gpa_global[i] = gpa | kind | page_bits(&w);
 	t->addend[i] = hva ? (uint64_t)(uintptr_t)hva - page : 0;
 	if (kind & X86_TLB_IO)
 		slow = X86_TLB_SLOW;
@@ -110,7 +101,7 @@ static bool tlb_fill(struct x86_cpu *cpu, uint64_t page, bool write, enum x86_mm
 		t->tag_write[i] = page | (kind || (flags & PAGE_CODE) ? X86_TLB_SLOW : slow);
 	else
 		t->tag_write[i] = X86_TLB_INVALID;
-	x86_tlb_use(&cpu->tlb_used[mmu], i, w.global);
+	x86_tlb_use(cpu, &cpu->tlb_used[mmu], i, page, &w);
 	return true;
 }
 
@@ -469,16 +460,15 @@ bool x86_mmu_fetch_page(struct x86_cpu *cpu, uint64_t lin, uint64_t *gpa_page, c
 			return false;
 		cpu->counter[COUNTER_TLB_FILLS]++;
 		t->tag[i] = tag;
-		t->gpa[i] = (w.gpa & ~PAGE_OFFSET_MASK) | (w.global ? X86_TLB_GLOBAL : 0);
-		if (w.page_bytes > PAGE_BYTES) {
-			t->gpa[i] |= X86_TLB_LARGE;
-			note_large(cpu, lin, w.page_bytes);
-		}
+		t->gpa[i] = (w.gpa & ~PAGE_OFFSET_MASK) | page_bits(&w);
 		t->hva[i] = x86_ram_window(cpu, w.gpa)
 				    ? cpu->ram.hva + ((w.gpa & ~PAGE_OFFSET_MASK) - cpu->ram.base)
 				    : space_ram_page(cpu->space, w.gpa, &rom);
-		x86_tlb_use(&cpu->itlb_used, i, w.global);
+		x86_tlb_use(cpu, &cpu->itlb_used, i, lin, &w);
 	}
+	cpu->fetched[lin >> 18 & 63] |= 1ull << (lin >> 12 & 63);
+	if ((t->gpa[i] & X86_TLB_LARGE) && !(lin >> 63))
+		cpu->fetched_large = true;
 	*gpa_page = t->gpa[i] & ~PAGE_OFFSET_MASK;
 	*hva = t->hva[i];
 	return true;

@@ -68,8 +68,9 @@ bool x86_sys_write(struct x86_cpu *cpu, uint64_t lin, const void *buf, unsigned 
 
 /* An empty TLB in fresh memory. */
 void x86_tlb_init(struct x86_cpu *cpu);
-/* Note that entry i was filled; for what fills the TLB. */
-void x86_tlb_use(struct x86_tlb_used *used, unsigned i, bool global);
+/* For what fills the TLB: note that entry i was filled with a piece of such a page. */
+void x86_tlb_use(struct x86_cpu *cpu, struct x86_tlb_used *used, unsigned i, uint64_t lin,
+		 const struct x86_walk *w);
 
 /* TLB maintenance. flush_page drops both data and instruction entries for lin. */
 void x86_tlb_flush_all(struct x86_cpu *cpu); /* global entries too */

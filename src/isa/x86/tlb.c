@@ -8,9 +8,12 @@
 
 #include <string.h>
 
-static void flush_begin(struct x86_cpu *cpu, bool global)
+enum { KIND_GLOBAL = X86_TLB_KIND_GLOBAL, KIND_LARGE = X86_TLB_KIND_LARGE };
+
+static void jumps_flush(struct x86_cpu *cpu, bool global)
 {
-	cpu->counter[COUNTER_TLB_FLUSHES]++;
+	memset(cpu->fetched, 0, sizeof(cpu->fetched));
+	cpu->fetched_large = false;
 	if (cpu->flush_jumps)
 		cpu->flush_jumps(cpu->engine, global);
 }
@@ -23,31 +26,46 @@ static void tlb_drop(struct x86_tlb *t, unsigned i)
 
 /* ---- which entries are in use */
 
-void x86_tlb_use(struct x86_tlb_used *used, unsigned i, bool global)
-{
-	uint64_t bit = 1ull << (i & 63);
-
-	used->word[!global][i >> 6] &= ~bit;
-	used->word[global][i >> 6] |= bit;
-	used->any[global] |= 1ull << (i >> 6);
-}
-
 static void unuse(struct x86_tlb_used *used, unsigned i)
 {
-	used->word[0][i >> 6] &= ~(1ull << (i & 63));
-	used->word[1][i >> 6] &= ~(1ull << (i & 63));
+	for (unsigned kind = 0; kind < X86_TLB_KINDS; kind++)
+		used->word[kind][i >> 6] &= ~(1ull << (i & 63));
 }
 
-/* Walks the set bits, of the entries that are global or of the others. */
+static void note_large(struct x86_cpu *cpu, uint64_t lin, const struct x86_walk *w)
+{
+	uint64_t lo = lin & ~(w->page_bytes - 1), hi = lin | (w->page_bytes - 1);
+
+	if (lo < cpu->tlb_large[w->global].lo)
+		cpu->tlb_large[w->global].lo = lo;
+	if (hi > cpu->tlb_large[w->global].hi)
+		cpu->tlb_large[w->global].hi = hi;
+}
+
+void x86_tlb_use(struct x86_cpu *cpu, struct x86_tlb_used *used, unsigned i, uint64_t lin,
+		 const struct x86_walk *w)
+{
+	unsigned kind = w->global ? KIND_GLOBAL : 0;
+
+	if (w->page_bytes > PAGE_BYTES) {
+		kind |= KIND_LARGE;
+		note_large(cpu, lin, w);
+	}
+	unuse(used, i);
+	used->word[kind][i >> 6] |= 1ull << (i & 63);
+	used->any[kind] |= 1ull << (i >> 6);
+}
+
+/* Walks the set bits of one kind. */
 struct used_walk {
 	const uint64_t *word;
 	uint64_t words, bits;
 	unsigned base;
 };
 
-static struct used_walk used_first(const struct x86_tlb_used *used, unsigned global)
+static struct used_walk used_first(const struct x86_tlb_used *used, unsigned kind)
 {
-	return (struct used_walk){.word = used->word[global], .words = used->any[global]};
+	return (struct used_walk){.word = used->word[kind], .words = used->any[kind]};
 }
 
 static bool used_next(struct used_walk *w, unsigned *i)
@@ -65,45 +83,53 @@ static bool used_next(struct used_walk *w, unsigned *i)
 	return true;
 }
 
-static void used_clear(struct x86_tlb_used *used, unsigned global)
+static void used_clear(struct x86_tlb_used *used, unsigned kind)
 {
-	for (uint64_t words = used->any[global]; words; words &= words - 1)
-		used->word[global][__builtin_ctzll(words)] = 0;
-	used->any[global] = 0;
+	for (uint64_t words = used->any[kind]; words; words &= words - 1)
+		used->word[kind][__builtin_ctzll(words)] = 0;
+	used->any[kind] = 0;
 }
 
 /* ---- flushes */
 
-static void flush_kind(struct x86_cpu *cpu, unsigned global)
+static void flush_kind(struct x86_cpu *cpu, unsigned kind)
 {
 	unsigned i;
 
 	for (unsigned m = 0; m < X86_MMU_COUNT; m++) {
-		struct used_walk w = used_first(&cpu->tlb_used[m], global);
+		struct used_walk w = used_first(&cpu->tlb_used[m], kind);
 		while (used_next(&w, &i))
 			tlb_drop(&cpu->tlb[m], i);
-		used_clear(&cpu->tlb_used[m], global);
+		used_clear(&cpu->tlb_used[m], kind);
 	}
-	struct used_walk w = used_first(&cpu->itlb_used, global);
+	struct used_walk w = used_first(&cpu->itlb_used, kind);
 	while (used_next(&w, &i))
 		cpu->itlb.tag[i] = X86_TLB_INVALID;
-	used_clear(&cpu->itlb_used, global);
+	used_clear(&cpu->itlb_used, kind);
+}
+
+static void flush_globals(struct x86_cpu *cpu, unsigned global)
+{
+	flush_kind(cpu, global);
+	flush_kind(cpu, global | KIND_LARGE);
+	cpu->tlb_large[global].lo = UINT64_MAX;
+	cpu->tlb_large[global].hi = 0;
 }
 
 void x86_tlb_flush_all(struct x86_cpu *cpu)
 {
-	flush_begin(cpu, true);
-	flush_kind(cpu, 0);
-	flush_kind(cpu, 1);
-	cpu->tlb_large_lo = UINT64_MAX;
-	cpu->tlb_large_hi = 0;
+	cpu->counter[COUNTER_TLB_FLUSHES]++;
+	flush_globals(cpu, 0);
+	flush_globals(cpu, KIND_GLOBAL);
 	cpu->ram.len = 0;
+	jumps_flush(cpu, true);
 }
 
 void x86_tlb_flush_nonglobal(struct x86_cpu *cpu)
 {
-	flush_begin(cpu, false);
-	flush_kind(cpu, 0);
+	cpu->counter[COUNTER_TLB_FLUSHES]++;
+	flush_globals(cpu, 0);
+	jumps_flush(cpu, false);
 }
 
 void x86_tlb_init(struct x86_cpu *cpu)
@@ -118,28 +144,32 @@ void x86_tlb_init(struct x86_cpu *cpu)
 }
 
 /* Drop every piece of a large page in the same gigabyte: the largest page there is. */
-static void flush_large(struct x86_cpu *cpu, uint64_t lin, unsigned global)
+static void flush_large(struct x86_cpu *cpu, uint64_t lin, unsigned kind)
 {
 	unsigned i;
 
 	for (unsigned m = 0; m < X86_MMU_COUNT; m++) {
-		struct x86_tlb *t = &cpu->tlb[m];
-		struct used_walk w = used_first(&cpu->tlb_used[m], global);
+		struct used_walk w = used_first(&cpu->tlb_used[m], kind);
 		while (used_next(&w, &i)) {
-			if ((t->gpa_global[i] & X86_TLB_LARGE) &&
-			    (t->tag_read[i] ^ lin) >> 30 == 0) {
-				tlb_drop(t, i);
+			if ((cpu->tlb[m].tag_read[i] ^ lin) >> 30 == 0) {
+				tlb_drop(&cpu->tlb[m], i);
 				unuse(&cpu->tlb_used[m], i);
 			}
 		}
 	}
-	struct used_walk w = used_first(&cpu->itlb_used, global);
+	struct used_walk w = used_first(&cpu->itlb_used, kind);
 	while (used_next(&w, &i)) {
-		if ((cpu->itlb.gpa[i] & X86_TLB_LARGE) && (cpu->itlb.tag[i] ^ lin) >> 30 == 0) {
+		if ((cpu->itlb.tag[i] ^ lin) >> 30 == 0) {
 			cpu->itlb.tag[i] = X86_TLB_INVALID;
 			unuse(&cpu->itlb_used, i);
 		}
 	}
+}
+
+static bool may_have_jumps(const struct x86_cpu *cpu, uint64_t lin)
+{
+	return lin >> 63 || cpu->fetched_large ||
+	       (cpu->fetched[lin >> 18 & 63] >> (lin >> 12 & 63) & 1);
 }
 
 void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t lin)
@@ -147,7 +177,7 @@ void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t lin)
 	uint64_t page = lin & ~PAGE_OFFSET_MASK;
 	unsigned i = x86_tlb_index(lin), n = x86_itlb_index(lin);
 
-	flush_begin(cpu, lin >> 63);
+	cpu->counter[COUNTER_TLB_FLUSHES]++;
 	for (unsigned m = 0; m < X86_MMU_COUNT; m++) {
 		if ((cpu->tlb[m].tag_read[i] & ~X86_TLB_SLOW) == page) {
 			tlb_drop(&cpu->tlb[m], i);
@@ -158,16 +188,17 @@ void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t lin)
 		cpu->itlb.tag[n] = X86_TLB_INVALID;
 		unuse(&cpu->itlb_used, n);
 	}
-	if (lin >= cpu->tlb_large_lo && lin <= cpu->tlb_large_hi) {
-		flush_large(cpu, lin, 0);
-		flush_large(cpu, lin, 1);
-	}
+	for (unsigned g = 0; g <= KIND_GLOBAL; g++)
+		if (lin >= cpu->tlb_large[g].lo && lin <= cpu->tlb_large[g].hi)
+			flush_large(cpu, lin, g | KIND_LARGE);
+	if (may_have_jumps(cpu, lin))
+		jumps_flush(cpu, lin >> 63);
 }
 
-static void protect_kind(struct x86_tlb *t, const struct x86_tlb_used *used, unsigned global,
+static void protect_kind(struct x86_tlb *t, const struct x86_tlb_used *used, unsigned kind,
 			 uint64_t gpa_page)
 {
-	struct used_walk w = used_first(used, global);
+	struct used_walk w = used_first(used, kind);
 	unsigned i;
 
 	while (used_next(&w, &i))
@@ -178,8 +209,7 @@ static void protect_kind(struct x86_tlb *t, const struct x86_tlb_used *used, uns
 
 void x86_tlb_protect_gpa(struct x86_cpu *cpu, uint64_t gpa_page)
 {
-	for (unsigned m = 0; m < X86_MMU_COUNT; m++) {
-		protect_kind(&cpu->tlb[m], &cpu->tlb_used[m], 0, gpa_page);
-		protect_kind(&cpu->tlb[m], &cpu->tlb_used[m], 1, gpa_page);
-	}
+	for (unsigned m = 0; m < X86_MMU_COUNT; m++)
+		for (unsigned kind = 0; kind < X86_TLB_KINDS; kind++)
+			protect_kind(&cpu->tlb[m], &cpu->tlb_used[m], kind, gpa_page);
 }
