@@ -542,6 +542,24 @@ static void two_registers(void **state)
 	}
 }
 
+static void crc(void **state)
+{
+	struct rig *r = *state;
+
+	EACH_SIZE(bytes, 1)
+	EACH_REG(x)
+	EACH_REG(y)
+	{
+		struct x64_mem m = random_mem(r);
+		unsigned to = bytes == 8 ? 8 : 4;
+
+		x64_crc32_rr(&r->a, bytes, x, y);
+		CHECK(r, "crc32", R(to, x), R(bytes, y));
+		x64_crc32_rm(&r->a, bytes, x, m);
+		CHECK(r, "crc32", R(to, x), M(bytes, m));
+	}
+}
+
 static void conditions(void **state)
 {
 	struct rig *r = *state;
@@ -837,6 +855,7 @@ int main(void)
 		cmocka_unit_test(shifts),
 		cmocka_unit_test(one_register),
 		cmocka_unit_test(two_registers),
+		cmocka_unit_test(crc),
 		cmocka_unit_test(conditions),
 		cmocka_unit_test(jumps),
 		cmocka_unit_test(no_operands),

@@ -368,6 +368,29 @@ void x64_popcnt_rr(struct x64_asm *a, unsigned bytes, unsigned dst, unsigned src
 	count_rr(a, 0xb8, bytes, dst, src);
 }
 
+static struct x64_enc crc32(unsigned bytes)
+{
+	return (struct x64_enc){.pp = 3, .map = 2, .opcode = 0xf1 - (bytes == 1), .w = bytes == 8};
+}
+
+void x64_crc32_rr(struct x64_asm *a, unsigned bytes, unsigned dst, unsigned src)
+{
+	if (!x64_room(a))
+		return;
+	if (bytes == 2)
+		x64_put8(a, 0x66);
+	put_rr(a, crc32(bytes), dst, src, byte_needs_rex(bytes, src));
+}
+
+void x64_crc32_rm(struct x64_asm *a, unsigned bytes, unsigned dst, struct x64_mem m)
+{
+	if (!x64_room(a))
+		return;
+	if (bytes == 2)
+		x64_put8(a, 0x66);
+	put_rm(a, crc32(bytes), dst, m, false);
+}
+
 void x64_bt_ri(struct x64_asm *a, unsigned bytes, unsigned r, unsigned bit)
 {
 	if (!x64_room(a))

@@ -89,6 +89,9 @@ void x64_bsr_rr(struct x64_asm *a, unsigned bytes, unsigned dst, unsigned src);
 void x64_tzcnt_rr(struct x64_asm *a, unsigned bytes, unsigned dst, unsigned src);
 void x64_lzcnt_rr(struct x64_asm *a, unsigned bytes, unsigned dst, unsigned src);
 void x64_popcnt_rr(struct x64_asm *a, unsigned bytes, unsigned dst, unsigned src);
+/* CRC32 of 1, 2, 4 or 8 bytes into a 32-bit register. */
+void x64_crc32_rr(struct x64_asm *a, unsigned bytes, unsigned dst, unsigned src);
+void x64_crc32_rm(struct x64_asm *a, unsigned bytes, unsigned dst, struct x64_mem m);
 void x64_bt_ri(struct x64_asm *a, unsigned bytes, unsigned r, unsigned bit); /* 4, 8 */
 void x64_setcc(struct x64_asm *a, enum x64_cc cc, unsigned r8);
 void x64_cmov_rr(struct x64_asm *a, enum x64_cc cc, unsigned bytes, unsigned dst, unsigned src); /* 4, 8 */
