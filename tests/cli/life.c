@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "doppel/doppel.h"
+#include "engine_choice.h"
 
 struct guest {
 	struct doppel_vm *vm;
@@ -45,6 +46,7 @@ static void create_flat(struct guest *g, const char *name, unsigned cpus, enum d
 	struct doppel_config cfg;
 
 	doppel_config_default(&cfg);
+	cfg.engine = engine_choice()->name;
 	snprintf(g->path, sizeof(g->path), "%s/%s", getenv("IMAGES"), name);
 	cfg.kernel = g->path;
 	cfg.cpus = cpus;
@@ -221,6 +223,7 @@ static void create_linux(struct guest *g, unsigned cpus, enum doppel_clock clock
 	struct doppel_config cfg;
 
 	doppel_config_default(&cfg);
+	cfg.engine = engine_choice()->name;
 	cfg.kernel = getenv("KERNEL");
 	cfg.initrd = getenv("INITRD");
 	cfg.append = "console=ttyS0 doppel.run=\"true\"";
@@ -263,5 +266,7 @@ int main(void)
 		cmocka_unit_test(linux_harassed),
 	};
 
+	if (!engine_choice())
+		return TEST_SKIPPED;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

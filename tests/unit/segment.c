@@ -439,5 +439,7 @@ int main(void)
 		SYSTEST(ports),
 	};
 
+	if (!engine_choice())
+		return TEST_SKIPPED;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include "test.h"
 
 #include "engine/engine.h"
+#include "engine_choice.h"
 #include "host/host.h"
 #include "isa/x86/control.h"
 #include "isa/x86/cpuid.h"
@@ -184,7 +185,7 @@ static inline void set_fixed_gdt(struct sysbox *b)
 static inline int sysbox_setup(void **state)
 {
 	struct sysbox *b = host_alloc(sizeof(*b));
-	struct engine_config cfg = {0};
+	struct engine_config cfg = {.hot_threshold = 1};
 
 	b->ram = host_ram_map(RAM_BYTES);
 	space_init(&b->space, NULL, NULL, TRACE_MMIO);
@@ -211,7 +212,7 @@ static inline int sysbox_setup(void **state)
 	b->group = engine_group_create(1);
 	cfg.decoder = b->decoder;
 	assert_int_equal(
-		engine_find("interpret")->cpu_create(&b->engine, b->group, b->cpu, &cfg, NULL), 0);
+		engine_choice()->cpu_create(&b->engine, b->group, b->cpu, &cfg, NULL), 0);
 	engine_group_add(b->group, b->cpu);
 	*state = b;
 	return 0;
@@ -221,7 +222,7 @@ static inline int sysbox_teardown(void **state)
 {
 	struct sysbox *b = *state;
 
-	engine_find("interpret")->cpu_destroy(b->engine);
+	engine_choice()->cpu_destroy(b->engine);
 	engine_group_destroy(b->group);
 	x86_decoder_destroy(b->decoder);
 	space_destroy(&b->space);
@@ -312,7 +313,7 @@ static inline enum engine_exit sysbox_run(struct sysbox *b, const char *code, si
 {
 	memcpy(b->ram + CODE, code, len);
 	space_code_written(&b->space, CODE, len);
-	return engine_find("interpret")->run(b->engine, insns);
+	return engine_choice()->run(b->engine, insns);
 }
 
 #define RUN(b, code, insns) sysbox_run(b, code, sizeof(code) - 1, insns)

@@ -224,5 +224,7 @@ int main(void)
 		SYSTEST(paging_follows_cr3),
 	};
 
+	if (!engine_choice())
+		return TEST_SKIPPED;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
