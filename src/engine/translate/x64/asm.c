@@ -252,7 +252,7 @@ void x64_lea_rip(struct x64_asm *a, unsigned dst, const void *target)
 		return;
 	x64_put_opcode(a, sized(0, 0x8d, 8), x64_high(dst) << 2, false);
 	x64_put8(a, (dst & 7) << 3 | 5);
-	x64_put32(a, (uint32_t)((const uint8_t *)target - (a->at + 4)));
+	x64_put32(a, (uint32_t)((uintptr_t)target - (uintptr_t)a->at - 4));
 }
 
 /* One of them is RAX and the short form says the same: 90 itself is NOP and would not zero-extend.

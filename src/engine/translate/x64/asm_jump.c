@@ -35,7 +35,7 @@ uint8_t *x64_call(struct x64_asm *a, const void *target)
 void x64_patch(uint8_t *place, const void *target)
 {
 	if (place)
-		*(u32_any *)place = (uint32_t)((const uint8_t *)target - (place + 4));
+		*(u32_any *)place = (uint32_t)((uintptr_t)target - (uintptr_t)place - 4);
 }
 
 static uint8_t *relative_short(struct x64_asm *a, unsigned opcode)
