@@ -10,6 +10,11 @@
 	.set	PA, 0x30000	/* data pages */
 	.set	PB, 0x31000
 	.set	PCODE, 0x32000
+	/* other tables for the same, in the same order */
+	.set	PML4B, 0x34000
+	.set	PDPTB, 0x35000
+	.set	PD4B, 0x36000
+	.set	PTB, 0x37000
 
 	.macro	FLUSH
 	mov	rax, cr3
@@ -19,6 +24,27 @@
 	.macro	PTE n, value
 	mov	rax, \value
 	mov	[PT + 8 * \n], rax
+	.endm
+	/* another address space, under a PCID; keep: what is cached of it stays */
+	.macro	INTO tables, keep=0
+	mov	rax, \tables
+	.if	\keep
+	bts	rax, 63
+	.endif
+	mov	cr3, rax
+	.endm
+	/* the page table of the other tables maps rbx to page n of code */
+	.macro	OTHER n
+	mov	rax, PCODE + 0x1000 * (\n - 1) + 7
+	mov	[PTB + 16], rax
+	.endm
+	/* the code at rbx, called often enough to be remembered by its address, returns want */
+	.macro	CALLS name, want
+	xor	eax, eax
+	call	rbx
+	call	rbx
+	call	rbx
+	CHK	"\name", rax, \want
 	.endm
 	.macro	CHK_CR2 name, want
 	CHK	"\name", "[x_cr2]", \want
@@ -332,6 +358,84 @@ main:	ENTER_LONG
 	xor	eax, eax
 	TRY	"invpcid with a PCID too large", 13, 0, "invpcid rax, [0x20000]"
 	TRYU	"invpcid at CPL 3", 13, 0, "invpcid rax, [0x20000]"
+
+	/* code at one address in two address spaces */
+	.irp	from, PML4, PDPT, PD4, PT
+	mov	esi, \from
+	mov	edi, \from\()B
+	mov	ecx, 512
+	rep	movsq
+	.endr
+	mov	qword ptr [PML4B], PDPTB + 7
+	mov	qword ptr [PDPTB + 32], PD4B + 7
+	mov	qword ptr [PD4B], PTB + 7
+	mov	dword ptr [PCODE], 0xc301b0		/* mov al, 1; ret */
+	mov	dword ptr [PCODE + 0x1000], 0xc302b0
+	PTE	2, PCODE+7
+	OTHER	2
+	lea	rbx, [r15 + 0x2000]
+	INTO	PML4+1
+	CALLS	"code under PCID 1", 1
+	INTO	PML4B+2
+	CALLS	"code under PCID 2", 2
+	INTO	PML4+1, 1
+	CALLS	"PCID 1 again, kept", 1
+	INTO	PML4B+2, 1
+	CALLS	"PCID 2 again, kept", 2
+	OTHER	1
+	invlpg	[rbx]
+	CALLS	"invlpg under PCID 2", 1
+	INTO	PML4+1, 1
+	OTHER	2
+	mov	qword ptr [0x20000], 2		/* descriptor: PCID, address */
+	mov	[0x20008], rbx
+	xor	eax, eax
+	invpcid	rax, [0x20000]
+	CALLS	"the other's address dropped, not mine", 1
+	INTO	PML4B+2, 1
+	CALLS	"an address of PCID 2, dropped under 1", 2
+	INTO	PML4+1, 1
+	OTHER	1
+	mov	eax, 1
+	invpcid	rax, [0x20000]
+	INTO	PML4B+2, 1
+	CALLS	"PCID 2, dropped under 1", 1
+	INTO	PML4+1, 1
+	OTHER	2
+	mov	eax, 2
+	invpcid	rax, [0x20000]
+	INTO	PML4B+2, 1
+	CALLS	"all, dropped under 1", 2
+	INTO	PML4+1, 1
+	OTHER	1
+	mov	eax, 3
+	invpcid	rax, [0x20000]
+	INTO	PML4B+2, 1
+	CALLS	"all but global, dropped under 1", 1
+	INTO	PML4+1, 1
+	OTHER	2
+	INTO	PML4B+2
+	CALLS	"PCID 2, not kept", 2
+	mov	qword ptr [0x20000], 2
+	OTHER	1
+	mov	eax, 1
+	invpcid	rax, [0x20000]
+	CALLS	"PCID 2, dropped under itself", 1
+	OTHER	2
+	INTO	PML4B+2
+	CALLS	"PCID 2 to itself", 2
+	INTO	PML4+1, 1
+	mov	byte ptr [PCODE + 0x1001], 3
+	INTO	PML4B+2, 1
+	CALLS	"written meanwhile", 3
+	INTO	PML4+1, 1
+	OTHER	1
+	CR4_CLEAR 7
+	CR4_SET	7
+	INTO	PML4B+2, 1
+	CALLS	"dropped by CR4.PGE", 1
+	INTO	PML4+1
+
 	mov	eax, PML4 + 1
 	mov	cr3, rax
 	mov	rax, cr4

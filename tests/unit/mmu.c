@@ -7,6 +7,7 @@
 
 #include "base/bits.h"
 #include "host/host.h"
+#include "isa/x86/control.h"
 #include "isa/x86/cpuid.h"
 #include "isa/x86/mmu.h"
 #include "isa/x86/mode.h"
@@ -512,6 +513,46 @@ static void invlpg_of_data(void **state)
 	flushed(LIN, 0);
 }
 
+/* The number that names an address space comes back exactly when what was cached may be kept. */
+static void contexts(void **state)
+{
+	uint64_t first, second;
+
+	(void)state;
+	enter(LONG_4K);
+	first = cpu.context;
+	assert_true(first);
+	assert_true(x86_cr3_write(&cpu, ROOT));
+	assert_true(cpu.context != first); /* no PCIDs: never */
+	assert_true(x86_cr4_write(&cpu, cpu.cr4 | X86_CR4_PCIDE));
+	assert_true(x86_cr3_write(&cpu, ROOT | 1));
+	first = cpu.context;
+	assert_true(x86_cr3_write(&cpu, ROOT | 2 | BIT(63)));
+	second = cpu.context; /* nothing was kept of 2 */
+	assert_true(second != first);
+	assert_true(x86_cr3_write(&cpu, ROOT | 1 | BIT(63)));
+	assert_true(cpu.context == first);
+	assert_true(x86_cr3_write(&cpu, ROOT | 2));
+	assert_true(cpu.context != second && cpu.context != first);
+	second = cpu.context;
+	x86_tlb_drop_pcid(&cpu, 1);
+	assert_true(x86_cr3_write(&cpu, ROOT | 1 | BIT(63)));
+	assert_true(cpu.context > second);
+	x86_tlb_flush_page(&cpu, LIN); /* no code was fetched there */
+	assert_true(x86_cr3_write(&cpu, ROOT | 2 | BIT(63)));
+	assert_true(cpu.context == second);
+	x86_jumps_forget(&cpu);
+	assert_true(cpu.context > second);
+	second = cpu.context;
+	assert_true(x86_cr3_write(&cpu, ROOT | 1 | BIT(63)));
+	assert_true(cpu.context > second);
+	/* Entries of the TLB itself are never another context's. */
+	uint8_t b;
+	assert_true(rd(LIN, &b, 1));
+	assert_true(x86_cr3_write(&cpu, ROOT | 2 | BIT(63)));
+	assert_int_equal(tag_read(LIN), X86_TLB_INVALID);
+}
+
 /* Large pages and small ones, global and not, in one entry after the other. */
 static void kinds_of_entries(void **state)
 {
@@ -844,17 +885,29 @@ static void rom_and_system(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(rights_matrix),	     TEST(rights_combine),
-		TEST(reserved_bits),	     TEST(pse_forms),
-		TEST(pdpte_checks),	     TEST(tables_in_holes),
-		TEST(probe_changes_nothing), TEST(tlb_fill_rules),
-		TEST(tlb_flushes),	     TEST(invlpg_of_large_page),
-		TEST(invlpg_of_data),	     TEST(kinds_of_entries),
-		TEST(crossing_pages),	     TEST(addresses),
-		TEST(alignment_check),	     TEST(data_breakpoints),
-		TEST(devices_and_apic),	     TEST(code_pages),
-		TEST(changed_map),	     TEST(atomic_pointers),
-		TEST(marks_announce_code),   TEST(rom_and_system),
+		TEST(rights_matrix),
+		TEST(rights_combine),
+		TEST(reserved_bits),
+		TEST(pse_forms),
+		TEST(pdpte_checks),
+		TEST(tables_in_holes),
+		TEST(probe_changes_nothing),
+		TEST(tlb_fill_rules),
+		TEST(tlb_flushes),
+		TEST(invlpg_of_large_page),
+		TEST(invlpg_of_data),
+		TEST(contexts),
+		TEST(kinds_of_entries),
+		TEST(crossing_pages),
+		TEST(addresses),
+		TEST(alignment_check),
+		TEST(data_breakpoints),
+		TEST(devices_and_apic),
+		TEST(code_pages),
+		TEST(changed_map),
+		TEST(atomic_pointers),
+		TEST(marks_announce_code),
+		TEST(rom_and_system),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -318,7 +318,7 @@ IOP_FN(iop_leave)
 static inline const struct iop *jump(struct x86_cpu *cpu)
 {
 	struct interp_hot *h = interp_hot(cpu);
-	const struct interp_jump *j = &h->jump[interp_jump_index(cpu->rip)];
+	const struct interp_jump *j = &h->jump[interp_jump_index(cpu->rip, cpu->context)];
 
 	h->link = NULL;
 	if (LIKELY(j->rip == cpu->rip && j->mode == cpu->mode && j->gen == h->jump_gen[j->global]))

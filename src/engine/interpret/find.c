@@ -28,16 +28,17 @@ void find_code_written(void *opaque, uint64_t gpa, size_t len)
 void find_clear_jumps(struct engine_cpu *e)
 {
 	memset(e->hot.jump, 0, sizeof(e->hot.jump));
-	e->hot.jump_gen[0] = e->hot.jump_gen[1] = 1;
+	x86_jumps_forget(e->cpu); /* a context that no entry has */
+	e->hot.jump_gen[0] = e->cpu->context;
+	e->hot.jump_gen[1]++;
 }
 
 void find_flush_jumps(void *opaque, bool global)
 {
 	struct engine_cpu *e = opaque;
 
-	/* a generation that wraps would make old entries match again */
-	if (!++e->hot.jump_gen[0] || (global && !++e->hot.jump_gen[1]))
-		find_clear_jumps(e);
+	e->hot.jump_gen[0] = e->cpu->context;
+	e->hot.jump_gen[1] += global;
 }
 
 static void flush_cache(struct engine_cpu *e)
@@ -62,7 +63,7 @@ void find_drop_written(struct engine_cpu *e)
 	w->overflow = false;
 	host_mutex_unlock(&w->lock);
 	if (dropped) {
-		find_flush_jumps(e, true);
+		x86_jumps_forget(e->cpu);
 		e->hot.link = NULL;
 		e->cpu->counter[COUNTER_BLOCKS_DROPPED] += dropped;
 		TRACE(e->cpu->trace, TRACE_SMC, "cpu %u: %u blocks dropped", e->cpu->index,
@@ -133,7 +134,7 @@ static void hold(struct engine_cpu *e, uint64_t gpa, const uint8_t *hva)
 static struct iblock *block_again(struct engine_cpu *e, const struct code_bytes *code)
 {
 	const struct x86_cpu *cpu = e->cpu;
-	const struct interp_jump *j = &e->hot.jump[interp_jump_index(cpu->rip)];
+	const struct interp_jump *j = &e->hot.jump[interp_jump_index(cpu->rip, cpu->context)];
 
 	if (!j->block || j->rip != cpu->rip || j->mode != cpu->mode || j->block->dead ||
 	    j->block->gpa != code->gpa || j->block->gpa2 != ~0ull)
@@ -203,18 +204,22 @@ static void link_try(struct engine_cpu *e, struct ilink *link, struct iblock *to
 		cache_link(link, to);
 }
 
-static bool fetched_globally(const struct x86_cpu *cpu)
+static bool page_is_global(const struct x86_cpu *cpu, uint64_t lin)
 {
-	return cpu->rip >> 63 && (cpu->itlb.gpa[x86_itlb_index(cpu->rip)] & X86_TLB_GLOBAL);
+	unsigned i = x86_itlb_index(lin);
+
+	return lin >> 63 && (cpu->itlb.tag[i] ^ lin) >> PAGE_BITS == 0 &&
+	       (cpu->itlb.gpa[i] & X86_TLB_GLOBAL);
 }
 
 static void jump_remember(struct engine_cpu *e, struct iblock *b)
 {
 	const struct x86_cpu *cpu = e->cpu;
-	uint64_t global = fetched_globally(cpu) && b->gpa2 == ~0ull;
+	uint32_t global = page_is_global(cpu, cpu->rip) &&
+			  (b->gpa2 == ~0ull || page_is_global(cpu, cpu->rip + PAGE_BYTES));
 
-	e->hot.jump[interp_jump_index(cpu->rip)] =
-		(struct interp_jump){cpu->rip, cpu->mode, e->hot.jump_gen[global], b, global};
+	e->hot.jump[interp_jump_index(cpu->rip, cpu->context)] =
+		(struct interp_jump){cpu->rip, e->hot.jump_gen[global], b, cpu->mode, global};
 }
 
 struct iblock *find_block_alone(struct engine_cpu *e, unsigned max_insns)
@@ -225,7 +230,7 @@ struct iblock *find_block_alone(struct engine_cpu *e, unsigned max_insns)
 struct iblock *find_block(struct engine_cpu *e)
 {
 	struct x86_cpu *cpu = e->cpu;
-	const struct interp_jump *j = &e->hot.jump[interp_jump_index(cpu->rip)];
+	const struct interp_jump *j = &e->hot.jump[interp_jump_index(cpu->rip, cpu->context)];
 	struct ilink *link = e->hot.link;
 	struct iblock *b;
 

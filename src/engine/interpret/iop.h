@@ -140,16 +140,17 @@ enum interp_stop {
 
 /*
  * Jump cache: rip and mode to block, without looking at page tables. Stale when gen is not the
- * generation of its kind: global pages in the upper half outlive switches of address space. Only
- * modes in which the linear address is rip and nothing is due between instructions stand in it.
+ * generation of its kind: cpu->context, or, as global pages in the upper half outlive switches of
+ * address space, a count for those. Only modes in which the linear address is rip and nothing is due
+ * between instructions stand in it.
  */
 enum { INTERP_JUMP_BITS = 12, INTERP_JUMP_SIZE = 1 << INTERP_JUMP_BITS };
 struct interp_jump {
 	uint64_t rip;
-	uint32_t mode;
-	uint32_t gen;
+	uint64_t gen; /* 0: empty */
 	struct iblock *block;
-	uint64_t global; /* 0 or 1: index into jump_gen */
+	uint32_t mode;
+	uint32_t global; /* 0 or 1: index into jump_gen */
 };
 
 /* The interpreter's per-CPU object (struct engine_cpu begins with it) as operations see it. */
@@ -158,7 +159,7 @@ struct interp_hot {
 	const struct iop *stop_op;
 	struct ilink *link;
 	const struct iblock *block; /* running */
-	uint32_t jump_gen[2];
+	uint64_t jump_gen[2];
 	struct interp_jump jump[INTERP_JUMP_SIZE];
 };
 
@@ -174,9 +175,12 @@ static inline struct interp_hot *interp_hot(struct x86_cpu *cpu)
 	return cpu->engine;
 }
 
-static inline unsigned interp_jump_index(uint64_t rip)
+/* Processes share addresses: their entries lie apart. The upper half is one for all. */
+static inline unsigned interp_jump_index(uint64_t rip, uint64_t context)
 {
-	return (unsigned)((rip ^ rip >> INTERP_JUMP_BITS) & (INTERP_JUMP_SIZE - 1));
+	uint64_t apart = context << 5 & ~(uint64_t)((int64_t)rip >> 63);
+
+	return (unsigned)((rip ^ rip >> INTERP_JUMP_BITS ^ apart) & (INTERP_JUMP_SIZE - 1));
 }
 
 /* Enter a block: account for its instructions, or leave if it does not fit. */

@@ -1,7 +1,7 @@
 /*
  * Control and debug registers: SDM vol. 2, MOV CR and MOV DR; vol.
  * 3, 2.5, 4.1, 4.10.4, 9.8.5, 17.2. The TLB has no process-context tags, so only a CR3 write that
- * changes nothing keeps it.
+ * changes nothing keeps it; see x86_tlb_switch for what PCIDs keep.
  */
 #include "isa/x86/control.h"
 
@@ -78,10 +78,10 @@ bool x86_cr3_write(struct x86_cpu *cpu, uint64_t v)
 	}
 	if (uses_pdptes(cpu->cr0, cpu->cr4, cpu->efer) && !x86_pdpte_load(cpu, v))
 		return false;
-	keep = keep && v == cpu->cr3;
+	if (keep && v == cpu->cr3)
+		return true;
 	cpu->cr3 = v;
-	if (!keep)
-		x86_tlb_flush_nonglobal(cpu);
+	x86_tlb_switch(cpu, keep);
 	return true;
 }
 

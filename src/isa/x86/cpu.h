@@ -285,11 +285,15 @@ struct x86_cpu {
 	const struct trace *trace;
 	uint64_t random_state;	   /* of RDRAND under the counted clock; 0: ask the host */
 	void *engine;		   /* the engine's own per-CPU object */
-	/* Engine hook, may be NULL: caches keyed by the linear address of code are stale, those of global
-	 * pages in the upper half only if `global`. Not called for INVLPG of a page in the lower half
-	 * that x86_mmu_fetch_page has not been asked for: what such a cache holds must have been
-	 * fetched that way since the last call. */
+	/* Engine hook, may be NULL: caches keyed by the linear address of code are stale, except what is
+	 * tagged with the number that is now in `context`, and, unless `global`, global pages in the
+	 * upper half. Not called for INVLPG of a page in the lower half that x86_mmu_fetch_page has
+	 * not been asked for: what such a cache holds must have been fetched that way since the last
+	 * call. An engine that drops translated code itself calls x86_jumps_forget. */
 	void (*flush_jumps)(void *engine, bool global);
+	/* The address space as the processor may remember it: a number, never 0, that comes back when
+	 * the guest goes back to a PCID and keeps what it cached for it. */
+	uint64_t context;
 	uint64_t counter[COUNTER_COUNT];
 	struct ram_window ram; /* where pages and page tables were found last; for as long as the TLB */
 	struct x86_tlb_used tlb_used[X86_MMU_COUNT];
@@ -299,6 +303,8 @@ struct x86_cpu {
 	} tlb_large[2];	      /* linear range of large pages in either TLB, [1]: global; lo > hi: none */
 	uint64_t fetched[64]; /* a bit for each fetched page, by bits 12-17 and 18-23 of its address */
 	bool fetched_large;   /* a large page of the lower half has been fetched from */
+	uint64_t context_last, context_floor; /* numbers up to the floor are no longer good */
+	uint64_t pcid_context[4096];
 	struct x86_itlb itlb;
 	struct x86_tlb tlb[X86_MMU_COUNT];
 };

@@ -85,7 +85,21 @@ static uint64_t helper_invlpg(void *opaque, uint64_t off, uint64_t seg, uint64_t
 	return 0;
 }
 
-/* The TLB knows no contexts, so every type drops what it names in all of them. */
+/* The TLB holds the current context and global entries; of others there is only cpu->context. */
+static void invpcid(struct x86_cpu *cpu, uint64_t type, unsigned pcid, uint64_t lin)
+{
+	if (type == 2)
+		x86_tlb_flush_all(cpu);
+	else if (type == 3)
+		x86_tlb_flush_nonglobal(cpu);
+	else if (pcid != x86_pcid(cpu))
+		x86_tlb_drop_pcid(cpu, pcid);
+	else if (type == 0)
+		x86_tlb_flush_page(cpu, lin);
+	else
+		x86_tlb_switch(cpu, false);
+}
+
 static uint64_t helper_invpcid(void *opaque, uint64_t type, uint64_t pcid, uint64_t lin)
 {
 	struct x86_cpu *cpu = opaque;
@@ -95,12 +109,8 @@ static uint64_t helper_invpcid(void *opaque, uint64_t type, uint64_t pcid, uint6
 
 	if (bad)
 		x86_fault_raise_error(cpu, X86_FAULT_GP, 0);
-	else if (type == 0)
-		x86_tlb_flush_page(cpu, lin);
-	else if (type == 2)
-		x86_tlb_flush_all(cpu);
 	else
-		x86_tlb_flush_nonglobal(cpu);
+		invpcid(cpu, type, (unsigned)pcid, lin);
 	return 0;
 }
 

@@ -76,6 +76,13 @@ void x86_tlb_use(struct x86_cpu *cpu, struct x86_tlb_used *used, unsigned i, uin
 void x86_tlb_flush_all(struct x86_cpu *cpu); /* global entries too */
 void x86_tlb_flush_nonglobal(struct x86_cpu *cpu);
 void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t lin);
+/* After a write of CR3: go over to the address space in it. The TLB itself knows no PCIDs and is
+ * emptied but for global entries; keep (PCIDs only) has what cpu->context names be good again. */
+void x86_tlb_switch(struct x86_cpu *cpu, bool keep);
+/* Forget what is remembered of a PCID other than the current one. */
+void x86_tlb_drop_pcid(struct x86_cpu *cpu, unsigned pcid);
+/* Have all caches keyed by the linear address of code be stale, in all contexts. */
+void x86_jumps_forget(struct x86_cpu *cpu);
 /* Drop write rights for a physical page in this CPU's TLB (it now holds cached code). */
 void x86_tlb_protect_gpa(struct x86_cpu *cpu, uint64_t gpa_page);
 
@@ -84,6 +91,11 @@ static inline bool x86_ram_window(struct x86_cpu *cpu, uint64_t gpa)
 {
 	return LIKELY(gpa - cpu->ram.base < cpu->ram.len) ||
 	       space_ram_window(cpu->space, gpa, &cpu->ram);
+}
+
+static inline unsigned x86_pcid(const struct x86_cpu *cpu)
+{
+	return cpu->cr4 & X86_CR4_PCIDE ? cpu->cr3 & 0xfff : 0;
 }
 
 static inline bool x86_canonical(uint64_t lin)

@@ -10,21 +10,47 @@
 
 enum { KIND_GLOBAL = X86_TLB_KIND_GLOBAL, KIND_LARGE = X86_TLB_KIND_LARGE };
 
+/* ---- contexts */
+
+static void context_renew(struct x86_cpu *cpu)
+{
+	cpu->context = ++cpu->context_last;
+	cpu->pcid_context[x86_pcid(cpu)] = cpu->context;
+}
+
+static void jumps_forget(struct x86_cpu *cpu, bool global)
+{
+	cpu->context_floor = cpu->context_last;
+	context_renew(cpu);
+	if (cpu->flush_jumps)
+		cpu->flush_jumps(cpu->engine, global);
+}
+
+/* The engine may be about to remember what it has fetched: that is still noted. */
+void x86_jumps_forget(struct x86_cpu *cpu)
+{
+	jumps_forget(cpu, true);
+}
+
 static void jumps_flush(struct x86_cpu *cpu, bool global)
 {
 	memset(cpu->fetched, 0, sizeof(cpu->fetched));
 	cpu->fetched_large = false;
-	if (cpu->flush_jumps)
-		cpu->flush_jumps(cpu->engine, global);
+	jumps_forget(cpu, global);
 }
+
+void x86_tlb_drop_pcid(struct x86_cpu *cpu, unsigned pcid)
+{
+	cpu->pcid_context[pcid & 0xfff] = 0;
+}
+
+/* ---- entries */
 
 static void tlb_drop(struct x86_tlb *t, unsigned i)
 {
 	t->tag_read[i] = X86_TLB_INVALID;
 	t->tag_write[i] = X86_TLB_INVALID;
 }
-
-/* ---- which entries are in use */
 
 static void unuse(struct x86_tlb_used *used, unsigned i)
 {
@@ -130,6 +156,24 @@ void x86_tlb_flush_nonglobal(struct x86_cpu *cpu)
 	cpu->counter[COUNTER_TLB_FLUSHES]++;
 	flush_globals(cpu, 0);
 	jumps_flush(cpu, false);
+}
+
+void x86_tlb_switch(struct x86_cpu *cpu, bool keep)
+{
+	uint64_t old = cpu->pcid_context[x86_pcid(cpu)];
+
+	if (!(cpu->cr4 & X86_CR4_PCIDE)) {
+		x86_tlb_flush_nonglobal(cpu);
+		return;
+	}
+	cpu->counter[COUNTER_TLB_FLUSHES]++;
+	flush_globals(cpu, 0);
+	if (keep && old > cpu->context_floor)
+		cpu->context = old;
+	else
+		context_renew(cpu);
+	if (cpu->flush_jumps)
+		cpu->flush_jumps(cpu->engine, false);
 }
 
 void x86_tlb_init(struct x86_cpu *cpu)
