@@ -87,11 +87,22 @@ vop_fn vop_pbroadcastb, vop_pbroadcastw, vop_pbroadcastd, vop_pbroadcastq, vop_p
 	vop_pmovsxwd_256, vop_pmovsxwq_256, vop_pmovsxdq_256, vop_pmovzxbw_256, vop_pmovzxbd_256,
 	vop_pmovzxbq_256, vop_pmovzxwd_256, vop_pmovzxwq_256, vop_pmovzxdq_256, vop_cvtdq2pd_256,
 	vop_cvtps2pd_256, vop_cvtpd2ps_256, vop_cvtpd2dq_256, vop_cvttpd2dq_256;
+/* FMA3, F16C */
+vop_fn vop_fmaddps, vop_fmaddpd, vop_fmaddss, vop_fmaddsd, vop_fmsubps, vop_fmsubpd, vop_fmsubss,
+	vop_fmsubsd, vop_fnmaddps, vop_fnmaddpd, vop_fnmaddss, vop_fnmaddsd, vop_fnmsubps,
+	vop_fnmsubpd, vop_fnmsubss, vop_fnmsubsd, vop_fmaddsubps, vop_fmaddsubpd, vop_fmsubaddps,
+	vop_fmsubaddpd, vop_cvtph2ps, vop_cvtph2ps_256, vop_cvtps2ph, vop_cvtps2ph_256;
 /* plain versions for hosts without the instructions (vop_host.c) */
 vop_fn vop_aesenc_soft, vop_aesenclast_soft, vop_aesdec_soft, vop_aesdeclast_soft,
 	vop_aesimc_soft, vop_aeskeygenassist_soft, vop_pclmulqdq_soft, vop_sha1nexte_soft,
 	vop_sha1msg1_soft, vop_sha1msg2_soft, vop_sha256msg1_soft, vop_sha256msg2_soft,
 	vop_sha1rnds4_soft, vop_sha256rnds2_soft;
+vop_fn vop_fmaddps_soft, vop_fmaddpd_soft, vop_fmaddss_soft, vop_fmaddsd_soft, vop_fmsubps_soft,
+	vop_fmsubpd_soft, vop_fmsubss_soft, vop_fmsubsd_soft, vop_fnmaddps_soft, vop_fnmaddpd_soft,
+	vop_fnmaddss_soft, vop_fnmaddsd_soft, vop_fnmsubps_soft, vop_fnmsubpd_soft, vop_fnmsubss_soft,
+	vop_fnmsubsd_soft, vop_fmaddsubps_soft, vop_fmaddsubpd_soft, vop_fmsubaddps_soft,
+	vop_fmsubaddpd_soft, vop_cvtph2ps_soft, vop_cvtph2ps_256_soft, vop_cvtps2ph_soft,
+	vop_cvtps2ph_256_soft;
 /* clang-format on */
 
 #endif
