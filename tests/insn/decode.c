@@ -128,6 +128,8 @@ static void invalid(void **state)
 		{64, "c4 e3 73 f0 c1 11"}, /* RORX with vvvv */
 		{32, "c4 e3 3b f0 c1 11"}, /* the same: its fourth bit counts here */
 		{64, "c4 e2 78 f3 c2"},	   /* no BLS* has /0 */
+		{64, "c4 e2 f9 13 c1"},	   /* VCVTPH2PS with VEX.W */
+		{64, "c4 e2 71 13 c1"},	   /* and with vvvv */
 		{64, "c5 fd 6e c9"},	   /* VMOVD with VEX.L */
 		{64, "c5 ed 16 08"},	   /* VMOVHPD with VEX.L */
 		{64, "c5 f4 28 1a"},	   /* VMOVAPS with vvvv */

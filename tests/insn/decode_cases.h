@@ -759,6 +759,15 @@ static const struct decode_case {
 	{64, "c4 e2 6a f7 c1", "sarx eax, ecx, edx"},
 	{64, "c4 e2 69 f7 c1", "shlx eax, ecx, edx"},
 	{64, "c4 e2 eb f7 c1", "shrx rax, rcx, rdx"},
+	/* FMA, F16C */
+	{64, "c4 e2 71 98 c2", "vfmadd132ps xmm0, xmm1, xmm2"},
+	{64, "c4 e2 f5 98 c2", "vfmadd132pd ymm0, ymm1, ymm2"},
+	{64, "c4 62 31 a9 02", "vfmadd213ss xmm8, xmm9, dword ptr [rdx]"},
+	{64, "c4 e2 f5 bf c2", "vfnmsub231sd xmm0, xmm1, xmm2"}, /* VEX.L is ignored */
+	{32, "c4 e2 75 b6 c2", "vfmaddsub231ps ymm0, ymm1, ymm2"},
+	{64, "c4 e2 79 13 00", "vcvtph2ps xmm0, qword ptr [rax]"},
+	{64, "c4 e2 7d 13 c1", "vcvtph2ps ymm0, xmm1"},
+	{64, "c4 e3 7d 1d 00 04", "vcvtps2ph xmmword ptr [rax], ymm0, 0x4"},
 	{64, "c5 ec 58 cb", "vaddps ymm1, ymm2, ymm3"},
 	{64, "c4 21 28 58 0c 88", "vaddps xmm9, xmm10, xmmword ptr [rax+r9*4]"},
 	{64, "c5 eb 58 09", "vaddsd xmm1, xmm2, qword ptr [rcx]"},

@@ -133,6 +133,25 @@ static bool enter_long_mode(struct machine *m)
 	return x86_ltr(cpu, SEL_TSS);
 }
 
+/* All that the host can be asked about; sse3 and its kin have the same names there and here. */
+static void make_model(struct machine *m)
+{
+	struct host_cpu real = host_cpu_detect();
+	char spec[256] = "max";
+	const char *name;
+	uint32_t bit;
+
+	for (unsigned k = 0; (name = host_cpu_feature_name(k, &bit)); k++) {
+		size_t n = strlen(spec);
+
+		if (!host_cpu_has(&real, bit))
+			snprintf(spec + n, sizeof(spec) - n, ",-%s", name);
+	}
+	if (strcmp(spec, "max") != 0)
+		printf("as the host: %s\n", spec);
+	x86_cpuid_model_parse(&m->model, spec, 1, NULL);
+}
+
 struct machine *machine_create(const struct engine *how, const struct engine_config *with)
 {
 	struct machine *m = host_alloc(sizeof(*m));
@@ -146,11 +165,7 @@ struct machine *machine_create(const struct engine *how, const struct engine_con
 	space_init(&m->ports, NULL, NULL, TRACE_PIO);
 	space_map_ram(&m->space, 0, RAM_BYTES, m->ram, false);
 	m->cpu = host_alloc(align_up(sizeof(*m->cpu), 64));
-	x86_cpuid_model_parse(&m->model,
-			      native_has_avx2()	 ? "max,+avx,+avx2"
-			      : native_has_avx() ? "max,+avx,-avx2"
-						 : "max,-avx",
-			      1, NULL);
+	make_model(m);
 	m->platform = (struct x86_platform){.opaque = m, .now_ns = now};
 	m->cpu->space = &m->space;
 	m->cpu->ports = &m->ports;

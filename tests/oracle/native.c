@@ -221,11 +221,6 @@ bool native_has_avx(void)
 	return __builtin_cpu_supports("avx");
 }
 
-bool native_has_avx2(void)
-{
-	return native_has_avx() && __builtin_cpu_supports("avx2");
-}
-
 bool native_setup(const char **why)
 {
 	static const int sigs[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGALRM, SIGUSR1};

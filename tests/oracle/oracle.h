@@ -132,7 +132,6 @@ void exclude_list(FILE *f, const struct x86_decoder *d);
 bool native_setup(const char **why);
 /* What of AVX the host has, and lets its programs use. */
 bool native_has_avx(void);
-bool native_has_avx2(void);
 void native_run(const struct oracle_case *c, const uint8_t data[DATA_BYTES], struct outcome *out);
 
 /* ---- machine.c: an engine */

@@ -60,13 +60,39 @@ static void models_and_features(void **state)
 	assert_true(x86_has(&model, X86_FEAT_BASE));
 }
 
+static void third_level(void **state)
+{
+	static const enum x86_feat level[] = {
+		X86_FEAT_SSE42, X86_FEAT_AVX, X86_FEAT_AVX2,  X86_FEAT_BMI1,  X86_FEAT_BMI2,
+		X86_FEAT_F16C,	X86_FEAT_FMA, X86_FEAT_LZCNT, X86_FEAT_MOVBE, X86_FEAT_XSAVE,
+	};
+
+	(void)state;
+	use("x86-64-v3", 1);
+	for (unsigned k = 0; k < ARRAY_LEN(level); k++)
+		assert_true(x86_has(&model, level[k]));
+	assert_false(x86_has(&model, X86_FEAT_AES));
+	assert_int_equal(reg(0xd, 0, X86_CPUID_EAX), 7);
+	assert_int_equal(reg(0xd, 0, X86_CPUID_ECX), 832);
+	assert_int_equal(reg(0xd, 2, X86_CPUID_EAX), 256);
+	assert_int_equal(reg(0xd, 2, X86_CPUID_EBX), 576);
+	assert_int_equal(reg(0xd, 3, X86_CPUID_EAX), 0);
+	use("x86-64-v3,-avx", 1); /* and what needs it */
+	assert_false(x86_has(&model, X86_FEAT_AVX2));
+	assert_false(x86_has(&model, X86_FEAT_FMA));
+	assert_false(x86_has(&model, X86_FEAT_F16C));
+	assert_int_equal(reg(0xd, 0, X86_CPUID_EAX), 3);
+	assert_int_equal(reg(0xd, 0, X86_CPUID_ECX), 576);
+	assert_int_equal(reg(0xd, 2, X86_CPUID_EAX), 0);
+}
+
 static void bad_specs(void **state)
 {
 	struct error err;
 
 	(void)state;
-	assert_int_equal(x86_cpuid_model_parse(&model, "x86-64-v3", 1, &err), -EINVAL);
-	assert_non_null(strstr(err.text, "x86-64-v2"));
+	assert_int_equal(x86_cpuid_model_parse(&model, "x86-64-v4", 1, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "x86-64-v3"));
 	assert_int_equal(x86_cpuid_model_parse(&model, "max,+smapp", 1, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "\"smap\""));
 	assert_int_equal(x86_cpuid_model_parse(&model, "max,aes", 1, &err), -EINVAL);
@@ -221,6 +247,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(models_and_features),
+		cmocka_unit_test(third_level),
 		cmocka_unit_test(bad_specs),
 		cmocka_unit_test(rows_are_sound),
 		cmocka_unit_test(leaves),

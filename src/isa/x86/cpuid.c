@@ -45,6 +45,7 @@ const struct x86_feat_row x86_feat_rows[X86_FEAT_COUNT] = {
 	[X86_FEAT_SSE3] =      {"pni",          1, 0, C, 0, {X86_FEAT_SSE2}},
 	[X86_FEAT_PCLMUL] =    {"pclmulqdq",    1, 0, C, 1, {X86_FEAT_SSE2}},
 	[X86_FEAT_SSSE3] =     {"ssse3",        1, 0, C, 9, {X86_FEAT_SSE3}},
+	[X86_FEAT_FMA] =       {"fma",          1, 0, C, 12, {X86_FEAT_AVX}},
 	[X86_FEAT_CX16] =      {"cx16",         1, 0, C, 13, {X86_FEAT_CX8}},
 	[X86_FEAT_PCID] =      {"pcid",         1, 0, C, 17, {X86_FEAT_LM}},
 	[X86_FEAT_SSE41] =     {"sse4_1",       1, 0, C, 19, {X86_FEAT_SSSE3}},
@@ -56,6 +57,7 @@ const struct x86_feat_row x86_feat_rows[X86_FEAT_COUNT] = {
 	[X86_FEAT_AES] =       {"aes",          1, 0, C, 25, {X86_FEAT_SSE2}},
 	[X86_FEAT_XSAVE] =     {"xsave",        1, 0, C, 26, {X86_FEAT_FXSR}},
 	[X86_FEAT_AVX] =       {"avx",          1, 0, C, 28, {X86_FEAT_SSE42, X86_FEAT_XSAVE}},
+	[X86_FEAT_F16C] =      {"f16c",         1, 0, C, 29, {X86_FEAT_AVX}},
 	[X86_FEAT_RDRAND] =    {"rdrand",       1, 0, C, 30, {0}},
 	[X86_FEAT_HYPERVISOR] = {"hypervisor",  1, 0, C, 31, {0}},
 	[X86_FEAT_ARAT] =      {"arat",         6, 0, A, 2, {X86_FEAT_APIC}},
@@ -116,14 +118,16 @@ static const uint8_t more_64[] = {
 };
 static const uint8_t more_64_v2[] = {X86_FEAT_SSE3, X86_FEAT_SSSE3, X86_FEAT_SSE41,  X86_FEAT_SSE42,
 				     X86_FEAT_CX16, X86_FEAT_LAHF,  X86_FEAT_POPCNT, X86_FEAT_BASE};
+static const uint8_t more_64_v3[] = {X86_FEAT_AVX,	X86_FEAT_AVX2, X86_FEAT_BMI1,  X86_FEAT_BMI2, X86_FEAT_F16C,
+				     X86_FEAT_FMA, X86_FEAT_LZCNT, X86_FEAT_MOVBE, X86_FEAT_XSAVE,
+				     X86_FEAT_BASE};
 static const uint8_t more_max[] = {
-	X86_FEAT_MOVBE,	 X86_FEAT_AES,	   X86_FEAT_PCLMUL,    X86_FEAT_SHA,
+	X86_FEAT_AES,	 X86_FEAT_PCLMUL,  X86_FEAT_SHA,
 	X86_FEAT_RDRAND, X86_FEAT_RDSEED,  X86_FEAT_FSGSBASE,  X86_FEAT_SMEP,
-	X86_FEAT_SMAP,	 X86_FEAT_UMIP,	   X86_FEAT_XSAVE,     X86_FEAT_XSAVEOPT,
+	X86_FEAT_SMAP,	 X86_FEAT_UMIP,	   X86_FEAT_XSAVEOPT,
 	X86_FEAT_XSAVEC, X86_FEAT_INVPCID, X86_FEAT_PCID,      X86_FEAT_PDPE1GB,
 	X86_FEAT_RDPID,	 X86_FEAT_CLWB,	   X86_FEAT_ERMS,      X86_FEAT_CLFLUSHOPT,
-	X86_FEAT_FSRM,	 X86_FEAT_ADX,	   X86_FEAT_PREFETCHW, X86_FEAT_BMI1,
-	X86_FEAT_BMI2,	 X86_FEAT_LZCNT,   X86_FEAT_BASE,
+	X86_FEAT_FSRM,	 X86_FEAT_ADX,	   X86_FEAT_PREFETCHW, X86_FEAT_BASE,
 };
 
 enum { SIGNATURE_64 = 0x30661 }; /* family 6, model 0x36, stepping 1 */
@@ -135,10 +139,12 @@ static const struct model_row model_64 = {"x86-64",	&model_ppro, more_64,
 					  SIGNATURE_64, 0x16,	     0x80000008};
 static const struct model_row model_64_v2 = {"x86-64-v2",  &model_64, more_64_v2,
 					     SIGNATURE_64, 0x16,      0x80000008};
-static const struct model_row model_max = {"max",	 &model_64_v2, more_max,
+static const struct model_row model_64_v3 = {"x86-64-v3",  &model_64_v2, more_64_v3,
+					     SIGNATURE_64, 0x16,	 0x80000008};
+static const struct model_row model_max = {"max",	 &model_64_v3, more_max,
 					   SIGNATURE_64, 0x16,	       0x80000008};
 
-static const struct model_row *const models[] = {&model_max,  &model_64_v2,   &model_64,
+static const struct model_row *const models[] = {&model_max, &model_64_v3, &model_64_v2, &model_64,
 						 &model_ppro, &model_pentium, &model_486};
 
 /* ---- features in and out */

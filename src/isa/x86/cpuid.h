@@ -27,6 +27,7 @@ enum x86_feat {
 	X86_FEAT_APIC, X86_FEAT_ERMS, X86_FEAT_FSRM, X86_FEAT_CONSTANT_TSC, X86_FEAT_PREFETCHW,
 	X86_FEAT_TSC_ADJUST, X86_FEAT_ARCH_CAPABILITIES, X86_FEAT_ARAT, X86_FEAT_HYPERVISOR,
 	X86_FEAT_BMI1, X86_FEAT_BMI2, X86_FEAT_LZCNT, X86_FEAT_AVX, X86_FEAT_AVX2,
+	X86_FEAT_FMA, X86_FEAT_F16C,
 	X86_FEAT_COUNT
 };
 
@@ -55,8 +56,8 @@ static inline bool x86_has(const struct x86_cpuid_model *m, enum x86_feat f)
 	return m->features[f / 64] >> (f % 64) & 1;
 }
 
-/* spec: MODEL[,+feat][,-feat]...; models: "max" (all that works; the default), "x86-64-v2",
- * "x86-64", "pentium-pro", "486"... 0, or -EINVAL with the nearest match in the message. */
+/* spec: MODEL[,+feat][,-feat]...; models: "max" (all that works; the default), "x86-64-v3",
+ * "x86-64-v2", "x86-64", "pentium-pro", "486"... 0, or -EINVAL with the nearest match in the message. */
 int x86_cpuid_model_parse(struct x86_cpuid_model *m, const char *spec, unsigned cpus,
 			  struct error *err);
 

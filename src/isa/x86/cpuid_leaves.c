@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "isa/x86/cpu.h"
+#include "isa/x86/xsave.h"
 
 enum { A = X86_CPUID_EAX, B = X86_CPUID_EBX, C = X86_CPUID_ECX, D = X86_CPUID_EDX };
 
@@ -113,11 +114,14 @@ static void leaf_xsave(const struct x86_cpu *cpu, uint32_t sub, uint32_t out[4])
 	if (!x86_has(cpu->cpuid, X86_FEAT_XSAVE)) {
 		memset(out, 0, 4 * sizeof(out[0]));
 	} else if (sub == 0) {
-		out[A] = 3;
+		out[A] = (uint32_t)x86_xcr0_supported(cpu);
 		out[B] = x86_xsave_bytes(cpu->xcr0, false);
-		out[C] = x86_xsave_bytes(3, false);
+		out[C] = x86_xsave_bytes(x86_xcr0_supported(cpu), false);
 	} else if (sub == 1) {
 		out[B] = x86_xsave_bytes(cpu->xcr0, true);
+	} else if (sub == 2 && (x86_xcr0_supported(cpu) & X86_XCR0_AVX)) {
+		out[A] = 256; /* upper halves: bytes and, in the standard form, offset */
+		out[B] = 512 + 64;
 	}
 }
 

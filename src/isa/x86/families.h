@@ -12,6 +12,7 @@ extern const struct x86_row x86_rows_muldiv[];
 extern const struct x86_row x86_rows_bit[];
 extern const struct x86_row x86_rows_avx[];
 extern const struct x86_row x86_rows_bmi[];
+extern const struct x86_row x86_rows_fma[];
 extern const struct x86_row x86_rows_string[];
 extern const struct x86_row x86_rows_bcd[];
 extern const struct x86_row x86_rows_atomic[];
@@ -32,6 +33,7 @@ extern const struct x86_row x86_rows_xsave[];
 
 /* Helper tables of families whose helpers no other file calls. */
 extern const struct ir_helper x86_helpers_sse[];
+extern const struct ir_helper x86_helpers_fma[];
 extern const struct ir_helper x86_helpers_avx[];
 extern const struct ir_helper x86_helpers_vec[];
 extern const struct ir_helper x86_helpers_xsave[];

@@ -10,11 +10,13 @@
 #include "isa/x86/fpu.h"
 #include "isa/x86/insn_sse.h"
 #include "isa/x86/lift_vec.h"
+#include "isa/x86/mode.h"
 
 /* ---- unmasked exceptions */
 
 /* Lanes of a result that come from arithmetic and may be tiny. */
-enum tiny_lanes { TINY_NONE, TINY_SS, TINY_PS, TINY_SD, TINY_PD, TINY_PS_256, TINY_PD_256 };
+enum tiny_lanes { TINY_NONE, TINY_SS, TINY_PS, TINY_SD, TINY_PD, TINY_PS_256, TINY_PD_256,
+		  TINY_PH, TINY_PH_256 };
 
 /* The flags put aside were guest state already: this is not counted as writing any. */
 static uint64_t sse_begin(void *p, uint64_t a, uint64_t b, uint64_t c)
@@ -25,7 +27,7 @@ static uint64_t sse_begin(void *p, uint64_t a, uint64_t b, uint64_t c)
 	return 0;
 }
 
-/* Raise what is newly raised and unmasked. Invalid, denormal and divide-by-zero are found before
+/* Raise what is newly raised and unmasked; 0: nothing was. Invalid, denormal and divide-by-zero are found before
  * the operation: if one of them is unmasked nothing is computed, so nothing else is raised. */
 static uint64_t sse_raise(struct x86_cpu *cpu, uint32_t raised)
 {
@@ -37,12 +39,17 @@ static uint64_t sse_raise(struct x86_cpu *cpu, uint32_t raised)
 	cpu->mxcsr |= raised;
 	if (unmasked)
 		x86_fault_raise(cpu, cpu->cr4 & X86_CR4_OSXMMEXCPT ? X86_FAULT_XM : X86_FAULT_UD);
-	return 0;
+	return unmasked;
 }
 
 static uint64_t sse_check(void *p, uint64_t a, uint64_t b, uint64_t c)
 {
 	return sse_raise(p, x86_mxcsr_take_flags());
+}
+
+static bool tiny16(uint16_t v)
+{
+	return !(v & 0x7c00) && (v & 0x03ff);
 }
 
 static bool tiny32(uint32_t v)
@@ -70,6 +77,14 @@ static bool any_tiny(const union ir_vec *v, enum tiny_lanes lanes)
 	case TINY_PS_256:
 		return any_tiny(v, TINY_PS) || tiny32(v->u32[4]) || tiny32(v->u32[5]) ||
 		       tiny32(v->u32[6]) || tiny32(v->u32[7]);
+	case TINY_PH_256:
+		if (tiny16(v->u16[4]) || tiny16(v->u16[5]) || tiny16(v->u16[6]) ||
+		    tiny16(v->u16[7]))
+			return true;
+		/* fall through */
+	case TINY_PH:
+		return tiny16(v->u16[0]) || tiny16(v->u16[1]) || tiny16(v->u16[2]) ||
+		       tiny16(v->u16[3]);
 	case TINY_PD_256:
 		return any_tiny(v, TINY_PD) || tiny64(v->u64[2]) || tiny64(v->u64[3]);
 	default:
@@ -90,7 +105,21 @@ static uint64_t sse_check_tiny(void *p, uint64_t result, uint64_t lanes, uint64_
 	return sse_raise(cpu, raised);
 }
 
-enum { HELPER_BEGIN, HELPER_CHECK, HELPER_CHECK_TINY };
+/* As sse_check_tiny on half-precision numbers, and then to memory that was found writable. */
+static uint64_t sse_check_store(void *p, uint64_t result, uint64_t lin, uint64_t bytes)
+{
+	struct x86_cpu *cpu = p;
+	const union ir_vec *v = (const union ir_vec *)(uintptr_t)result;
+	uint32_t raised = x86_mxcsr_take_flags();
+
+	if (!(cpu->mxcsr & X86_MXCSR_UM) && any_tiny(v, bytes == 8 ? TINY_PH : TINY_PH_256))
+		raised |= X86_MXCSR_UE;
+	if (!sse_raise(cpu, raised))
+		x86_mem_write(cpu, lin, v, (unsigned)bytes, x86_mode_mmu(cpu->mode), 0);
+	return 0;
+}
+
+enum { HELPER_BEGIN, HELPER_CHECK, HELPER_CHECK_TINY, HELPER_CHECK_STORE };
 
 /* clang-format off */
 const struct ir_helper x86_helpers_sse[] = {
@@ -99,6 +128,9 @@ const struct ir_helper x86_helpers_sse[] = {
 			  X86_ST_MXCSR | X86_ST_SYS, X86_ST_MXCSR},
 	[HELPER_CHECK_TINY] = {"sse_check_tiny", sse_check_tiny, 2, IR_VOID, IR_HELPER_FAULTS,
 			       X86_ST_MXCSR | X86_ST_SYS, X86_ST_MXCSR},
+	[HELPER_CHECK_STORE] = {"sse_check_store", sse_check_store, 3, IR_VOID,
+				IR_HELPER_FAULTS | IR_HELPER_MEMORY, X86_ST_MXCSR | X86_ST_SYS,
+				X86_ST_MXCSR},
 	{NULL},
 };
 /* clang-format on */
@@ -111,6 +143,10 @@ static enum tiny_lanes vop_tiny_lanes(unsigned vop)
 	case VOP_MULSS:
 	case VOP_DIVSS:
 	case VOP_CVTSD2SS:
+	case VOP_FMADDSS:
+	case VOP_FMSUBSS:
+	case VOP_FNMADDSS:
+	case VOP_FNMSUBSS:
 		return TINY_SS;
 	case VOP_ADDPS:
 	case VOP_SUBPS:
@@ -122,11 +158,21 @@ static enum tiny_lanes vop_tiny_lanes(unsigned vop)
 	case VOP_CVTPD2PS:
 	case VOP_CVTPD2PS_256:
 	case VOP_DPPS:
+	case VOP_FMADDPS:
+	case VOP_FMSUBPS:
+	case VOP_FNMADDPS:
+	case VOP_FNMSUBPS:
+	case VOP_FMADDSUBPS:
+	case VOP_FMSUBADDPS:
 		return TINY_PS;
 	case VOP_ADDSD:
 	case VOP_SUBSD:
 	case VOP_MULSD:
 	case VOP_DIVSD:
+	case VOP_FMADDSD:
+	case VOP_FMSUBSD:
+	case VOP_FNMADDSD:
+	case VOP_FNMSUBSD:
 		return TINY_SD;
 	case VOP_ADDPD:
 	case VOP_SUBPD:
@@ -136,7 +182,17 @@ static enum tiny_lanes vop_tiny_lanes(unsigned vop)
 	case VOP_HSUBPD:
 	case VOP_ADDSUBPD:
 	case VOP_DPPD:
+	case VOP_FMADDPD:
+	case VOP_FMSUBPD:
+	case VOP_FNMADDPD:
+	case VOP_FNMSUBPD:
+	case VOP_FMADDSUBPD:
+	case VOP_FMSUBADDPD:
 		return TINY_PD;
+	case VOP_CVTPS2PH:
+		return TINY_PH;
+	case VOP_CVTPS2PH_256:
+		return TINY_PH_256;
 	default:
 		return TINY_NONE;
 	}
@@ -145,6 +201,12 @@ static enum tiny_lanes vop_tiny_lanes(unsigned vop)
 void lift_sse_begin(struct lift *l)
 {
 	lift_call(l, &x86_helpers_sse[HELPER_BEGIN], IR_NONE, IR_NONE, IR_NONE);
+}
+
+void lift_sse_check_store(struct lift *l, ir_ref result, ir_ref addr, unsigned bytes)
+{
+	lift_call(l, &x86_helpers_sse[HELPER_CHECK_STORE], result, addr,
+		  lift_imm(l, IR_I64, bytes));
 }
 
 void lift_sse_check(struct lift *l, unsigned vop, ir_ref result)

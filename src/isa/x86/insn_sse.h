@@ -12,5 +12,7 @@
 void lift_sse_begin(struct lift *l);
 /* After the vop, before all puts. result is the vop's. */
 void lift_sse_check(struct lift *l, unsigned vop, ir_ref result);
+/* The same where the result, half-precision numbers, goes to memory: it is checked, then stored. */
+void lift_sse_check_store(struct lift *l, ir_ref result, ir_ref addr, unsigned bytes);
 
 #endif

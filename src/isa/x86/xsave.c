@@ -218,7 +218,8 @@ bool x86_fxrstor(struct x86_cpu *cpu, uint64_t lin, unsigned how)
 
 uint64_t x86_xcr0_supported(const struct x86_cpu *cpu)
 {
-	return X86_XCR0_X87 | X86_XCR0_SSE;
+	return X86_XCR0_X87 | X86_XCR0_SSE |
+	       (x86_has(cpu->cpuid, X86_FEAT_AVX) ? X86_XCR0_AVX : 0);
 }
 
 static bool x87_in_use(const struct x86_cpu *cpu)
