@@ -33,7 +33,8 @@ enum doppel_clock { DOPPEL_CLOCK_REAL, DOPPEL_CLOCK_COUNTED };
  * kernel, which must be given. */
 struct doppel_config {
 	const char *machine;	   /* "pc" */
-	const char *engine;	   /* "auto", or one that doppel_engine_info names */
+	/* "auto", one that doppel_engine_info names, or "lockstep=interpret,translate" */
+	const char *engine;
 	const char *cpu;	   /* "max", "x86-64-v2,-aes", ... */
 	const char *host_cpu;	   /* use less of the host: "max", "x86-64-v2", "max,-fma", ... */
 	unsigned cpus;		   /* 1..64; 0 = 1 */
@@ -76,12 +77,14 @@ enum doppel_end {
 	DOPPEL_END_CRASH,	/* triple fault: text has registers and disassembly; or a reset could
 				 * not boot the images again: text says why */
 	DOPPEL_END_STOPPED,	/* doppel_stop was called, or a thread could not be started */
+	DOPPEL_END_DIFFER,	/* the engines of lockstep=A,B differ: text says where, log_line got
+				 * the whole report */
 };
 
 struct doppel_result {
 	enum doppel_end end;
 	uint32_t code;	 /* of DOPPEL_END_DEBUG_EXIT */
-	char text[4096]; /* of DOPPEL_END_CRASH; else empty */
+	char text[4096]; /* of DOPPEL_END_CRASH and DOPPEL_END_DIFFER; else empty */
 };
 
 /* Create: checks the configuration, loads the images, builds the machine; nothing runs yet. */

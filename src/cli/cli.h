@@ -22,6 +22,7 @@ enum cli_exit {
 	CLI_EXIT_CONFIG = 4, /* what it asks for cannot be had: files, configuration, host */
 	CLI_EXIT_CRASH = 6,  /* the guest crashed: triple fault */
 	CLI_EXIT_KILLED = 8, /* stopped by the user: Ctrl-A x or a signal */
+	CLI_EXIT_DIFFER = 10, /* the engines of lockstep=A,B differ */
 };
 
 /* The status of a guest that wrote code to the debug-exit port: (code << 1) | 1, as a byte. */

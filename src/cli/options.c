@@ -35,7 +35,8 @@ static const struct row rows[] = {
 	{"initrd", "FILE", "initial RAM disk", KIND_STRING, OFF(initrd)},
 	{"append", "TEXT", "kernel command line", KIND_STRING, OFF(append)},
 	{"engine", "NAME", "how the CPUs are carried out: auto, or one that\n"
-	 "\"doppel doctor\" lists: translate, interpret", KIND_STRING, OFF(engine)},
+	 "\"doppel doctor\" lists: translate, interpret; lockstep=A,B\n"
+	 "compares two engines as they run", KIND_STRING, OFF(engine)},
 	{"cpu", "MODEL[,+F][,-F]", "CPU model, with features added or taken away", KIND_STRING, OFF(cpu)},
 	{"host-cpu", "LEVEL[,-F]", "use less of the host's CPU: x86-64-v2, max,-fma, ...", KIND_STRING, OFF(host_cpu)},
 	{"cpus", "N", "number of CPUs, 1 to 64 (default 1)", KIND_NUMBER, OFF(cpus)},

@@ -40,6 +40,7 @@ void cli_run_help(FILE *out)
 		     "  4  what it asks for cannot be had: files, configuration, host\n"
 		     "  6  the guest crashed\n"
 		     "  8  stopped by Ctrl-A x or a signal\n"
+		     "  10 the engines of lockstep=A,B differ\n"
 		     "  odd: the guest wrote CODE to the debug-exit port: CODE * 2 + 1\n");
 }
 
@@ -246,6 +247,9 @@ static int report(struct run *r)
 	case DOPPEL_END_CRASH:
 		fprintf(stderr, "doppel: the guest crashed: %s", r->result.text);
 		return CLI_EXIT_CRASH;
+	case DOPPEL_END_DIFFER:
+		fprintf(stderr, "doppel: lockstep: %s\n", r->result.text);
+		return CLI_EXIT_DIFFER;
 	case DOPPEL_END_STOPPED:
 	case DOPPEL_END_NONE:
 		break;

@@ -23,6 +23,7 @@ enum engine_exit {
 	ENGINE_EXIT_HALT,     /* HLT or waiting for SIPI: sleep until x86_can_wake() */
 	ENGINE_EXIT_SHUTDOWN, /* triple fault */
 	ENGINE_EXIT_RESET,    /* X86_REQ_RESET was seen and cleared */
+	ENGINE_EXIT_DIFFER,   /* lockstep: its two engines do not agree; report() says where */
 };
 
 /* Text dumps of what is translated (--dump): instructions, IR as lifted, IR after the passes, host
@@ -43,9 +44,12 @@ enum {
 	ENGINE_STRESS_TINY_CACHE = 8,  /* code memory that is full again and again */
 };
 
+struct engine;
+
 struct engine_config {
 	const struct x86_decoder *decoder;
 	const struct host_cpu *host; /* use only this of the host's CPU; NULL: all of it */
+	const struct engine *pair[2]; /* lockstep: the engines it compares */
 	unsigned max_block_insns; /* 0, or more than an engine can: its default */
 	uint64_t disabled_passes; /* bit per index in ir_passes */
 
@@ -60,7 +64,7 @@ struct engine_config {
 	/* Called with whole lines, from the CPUs' threads. NULL: nothing is dumped. */
 	void (*dump_line)(void *opaque, const char *line);
 	/* Disassemble host code that will run at addr: calls line(opaque, text) for each
-	 * instruction. NULL: host code is not dumped. */
+	 * instruction, and uses opaque for nothing else. NULL: host code is not dumped. */
 	void (*dump_host)(void *opaque, const uint8_t *code, size_t bytes, uint64_t addr,
 			  void (*line)(void *opaque, const char *text));
 	void *dump_opaque; /* of both */
@@ -93,8 +97,12 @@ struct engine {
 	int (*cpu_create)(struct engine_cpu **out, struct engine_group *g, struct x86_cpu *cpu,
 			  const struct engine_config *cfg, struct error *err);
 	void (*cpu_destroy)(struct engine_cpu *e); /* NULL is fine */
-	/* Run until a reason to stop, or exactly `insns` instructions (UINT64_MAX: no limit). */
+	/* Run until a reason to stop, or exactly `insns` instructions (UINT64_MAX: no limit). What is
+	 * due between two instructions is done before it returns for an empty budget, too. */
 	enum engine_exit (*run)(struct engine_cpu *e, uint64_t insns);
+	/* After ENGINE_EXIT_DIFFER, the report, whose first line is a summary; valid until
+	 * cpu_destroy. NULL for engines that never return that. */
+	const char *(*report)(const struct engine_cpu *e);
 };
 
 extern const struct engine *const engine_registry[]; /* NULL-terminated, best first */
@@ -106,6 +114,8 @@ const struct engine *engine_find(const char *name);
  */
 struct engine_group *engine_group_create(unsigned cpus); /* NULL: out of memory */
 void engine_group_destroy(struct engine_group *g);	 /* NULL is fine */
+/* What an engine's CPUs share beside that: NULL at first, the engine's to set and to clear. */
+void **engine_group_slot(struct engine_group *g);
 /* All CPUs are added before any runs. */
 void engine_group_add(struct engine_group *g, struct x86_cpu *cpu);
 /* Around run(): a CPU is inside guest code between enter and leave. enter waits while another CPU

@@ -20,6 +20,7 @@ struct engine_group {
 	unsigned count;
 	struct member *exclusive; /* under lock; NULL if none */
 	struct member member[GROUP_CPUS_MAX];
+	void *slot;
 };
 
 struct engine_group *engine_group_create(unsigned cpus)
@@ -42,6 +43,11 @@ void engine_group_destroy(struct engine_group *g)
 		host_event_destroy(&g->member[i].wake);
 	host_mutex_destroy(&g->lock);
 	host_free(g);
+}
+
+void **engine_group_slot(struct engine_group *g)
+{
+	return &g->slot;
 }
 
 void engine_group_add(struct engine_group *g, struct x86_cpu *cpu)

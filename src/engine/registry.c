@@ -3,9 +3,11 @@
 
 #include "engine/engine.h"
 #include "engine/interpret/interpret.h"
+#include "engine/lockstep/lockstep.h"
 
 const struct engine *const engine_registry[] = {
 	&engine_interpret,
+	&engine_lockstep, /* last: never the best */
 	NULL,
 };
 

@@ -201,8 +201,11 @@ bool space_write(struct space *s, uint64_t gpa, const void *buf, size_t len)
 		uint8_t *page = space_ram_page(s, gpa, &readonly);
 		if (!page)
 			return false;
-		if (!readonly)
+		if (!readonly) {
 			page_write(s, gpa, page + (gpa & PAGE_OFFSET_MASK), from, n);
+			if (s->wrote)
+				s->wrote(s->wrote_opaque, gpa, n);
+		}
 		gpa += n;
 		from += n;
 		len -= n;

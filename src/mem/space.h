@@ -70,6 +70,9 @@ struct space {
 	struct host_mutex *lock;   /* the machine lock; may be NULL in tests */
 	const struct trace *trace; /* may be NULL */
 	enum trace_event io_event; /* TRACE_MMIO or TRACE_PIO */
+	/* Told after every space_write, for who keeps a copy of RAM; may be NULL. */
+	void (*wrote)(void *opaque, uint64_t gpa, size_t len);
+	void *wrote_opaque;
 };
 
 /* An empty space. lock may be NULL (single-threaded tests). */

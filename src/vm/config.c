@@ -80,7 +80,13 @@ static int resolve_words(struct vm_config *out, const struct doppel_config *in, 
 	int r = vm_machine_choose(in->machine ? in->machine : "pc", &out->machine, err);
 
 	if (r == 0)
-		r = vm_engine_choose(in->engine ? in->engine : "auto", &out->engine, err);
+		r = vm_engine_choose(in->engine ? in->engine : "auto", &out->engine, out->pair,
+				     err);
+	if (r == 0 && out->pair[0] && !out->counted)
+		r = error_set(err, -EINVAL,
+			      "engine: lockstep needs the counted clock (--clock counted): under "
+			      "the real one two engines never see an interrupt at the same "
+			      "instruction");
 	if (r == 0)
 		r = vm_trace_words(in->trace ? in->trace : "", &out->trace, err);
 	if (r == 0)

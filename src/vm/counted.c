@@ -17,6 +17,9 @@
  */
 #include "vm/vm.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "isa/x86/fault.h"
 
 enum { ROUND_NS = 10000 };
@@ -69,6 +72,24 @@ void vm_counted_init(struct doppel_vm *vm)
 	vm->timers.opaque = vm;
 }
 
+/* Lockstep found its two engines to differ: the report to the log, its first line to the caller. */
+static void report_difference(struct doppel_vm *vm, struct vm_cpu *c)
+{
+	const char *line = vm->cfg.engine->report(c->engine);
+	char text[sizeof(vm->result.text)];
+
+	snprintf(text, sizeof(text), "%.*s", (int)strcspn(line, "\n"), line);
+	while (*line) {
+		char out[512];
+		size_t len = strcspn(line, "\n");
+
+		snprintf(out, sizeof(out), "%.*s", (int)len, line);
+		vm_log(vm, out);
+		line += len + (line[len] == '\n');
+	}
+	vm_finish(vm, DOPPEL_END_DIFFER, 0, text);
+}
+
 /* Run one CPU until it reaches the end of the round. */
 static void run_cpu(struct doppel_vm *vm, struct vm_cpu *c)
 {
@@ -94,6 +115,8 @@ static void run_cpu(struct doppel_vm *vm, struct vm_cpu *c)
 		vm_finish(vm, DOPPEL_END_CRASH, 0, text);
 	} else if (exit == ENGINE_EXIT_RESET) {
 		vm_act(vm, VM_ACTION_RESET);
+	} else if (exit == ENGINE_EXIT_DIFFER) {
+		report_difference(vm, c);
 	}
 }
 

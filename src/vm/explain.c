@@ -239,7 +239,7 @@ int doppel_explain(const uint8_t *bytes, size_t len, unsigned mode, const char *
 {
 	struct text t = {buf, buf_len, 0};
 	struct error *e = (struct error *)err;
-	const struct engine *how;
+	const struct engine *how, *pair[2];
 	struct bench b;
 	int r;
 
@@ -247,9 +247,11 @@ int doppel_explain(const uint8_t *bytes, size_t len, unsigned mode, const char *
 		return error_set(e, -EINVAL, "mode %u: must be 16, 32 or 64", mode);
 	if (len == 0 || len > BENCH_CODE_MAX)
 		return error_set(e, -EINVAL, "%zu bytes: must be 1 to %d", len, BENCH_CODE_MAX);
-	r = vm_engine_choose(engine ? engine : "auto", &how, e);
+	r = vm_engine_choose(engine ? engine : "auto", &how, pair, e);
 	if (r)
 		return r;
+	if (pair[0])
+		return error_set(e, -EINVAL, "engine: an instruction is explained under one engine");
 	r = bench_create(&b, mode, e);
 	if (r == 0) {
 		memcpy(b.ram + BENCH_CODE, bytes, len);

@@ -141,6 +141,7 @@ static int create_machine(struct doppel_vm *vm, struct error *err)
 static int create_engine(struct doppel_vm *vm, struct error *err)
 {
 	struct engine_config ec = {
+		.pair = {vm->cfg.pair[0], vm->cfg.pair[1]},
 		.max_block_insns = vm->cfg.max_block_insns,
 		.disabled_passes = vm->cfg.disabled_passes,
 		.host = &vm->cfg.host,

@@ -89,6 +89,7 @@ void vm_real_cpu_thread(void *vm_cpu)
 		case ENGINE_EXIT_RESET:
 			vm_act(c->vm, VM_ACTION_RESET);
 			break;
+		case ENGINE_EXIT_DIFFER: /* lockstep is refused under this clock */
 		case ENGINE_EXIT_STOP:
 		case ENGINE_EXIT_BUDGET:
 			break;

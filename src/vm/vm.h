@@ -36,6 +36,7 @@ enum { VM_CPUS_MAX = 64 };
 struct vm_config {
 	const struct machine_desc *machine;
 	const struct engine *engine;
+	const struct engine *pair[2]; /* of lockstep */
 	unsigned cpus;
 	uint64_t memory_bytes;
 	bool counted;
@@ -123,7 +124,9 @@ void vm_config_clear(struct vm_config *c);
 
 /* words.c: engine choice and word lists. */
 const struct engine *vm_engine_auto(void);
-int vm_engine_choose(const char *name, const struct engine **out, struct error *err);
+/* "auto", a name, or "lockstep=A,B", which fills pair. */
+int vm_engine_choose(const char *name, const struct engine **out, const struct engine *pair[2],
+		     struct error *err);
 int vm_machine_choose(const char *name, const struct machine_desc **out, struct error *err);
 int vm_trace_words(const char *list, uint64_t *bits, struct error *err);
 int vm_dump_words(const char *list, struct vm_config *out, struct error *err);

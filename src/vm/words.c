@@ -75,7 +75,7 @@ const struct engine *vm_engine_auto(void)
 	return NULL;
 }
 
-int vm_engine_choose(const char *name, const struct engine **out, struct error *err)
+static int choose_one(const char *name, const struct engine **out, struct error *err)
 {
 	struct engine_info info = {0};
 
@@ -90,6 +90,47 @@ int vm_engine_choose(const char *name, const struct engine **out, struct error *
 	if (!info.works)
 		return error_set(err, -ENODEV, "engine: %s does not work here: %s", name, info.why);
 	return 0;
+}
+
+/* The engines of "A,B". */
+static int choose_pair(const char *list, const struct engine *lockstep,
+		       const struct engine *pair[2], struct error *err)
+{
+	char word[WORD_BYTES];
+	size_t left = strlen(list);
+
+	for (unsigned i = 0; i < 2; i++) {
+		int r;
+
+		if (!next_word(&list, &left, word))
+			return error_set(err, -EINVAL,
+					 "engine: lockstep compares two engines: lockstep=A,B");
+		r = choose_one(word, &pair[i], err);
+		if (r)
+			return r;
+		if (pair[i] == lockstep)
+			return error_set(err, -EINVAL,
+					 "engine: lockstep cannot compare itself: lockstep=A,B");
+	}
+	if (left)
+		return error_set(err, -EINVAL,
+				 "engine: lockstep compares two engines, not more: "
+				 "lockstep=A,B");
+	return 0;
+}
+
+int vm_engine_choose(const char *name, const struct engine **out, const struct engine *pair[2],
+		     struct error *err)
+{
+	static const char lockstep[] = "lockstep";
+	size_t n = sizeof(lockstep) - 1;
+	bool is_pair = strncmp(name, lockstep, n) == 0 && (name[n] == '=' || name[n] == 0);
+	int r = choose_one(is_pair ? lockstep : name, out, err);
+
+	pair[0] = pair[1] = NULL;
+	if (r || !is_pair)
+		return r;
+	return choose_pair(name[n] ? name + n + 1 : "interpret,auto", *out, pair, err);
 }
 
 int vm_machine_choose(const char *name, const struct machine_desc **out, struct error *err)

@@ -71,6 +71,8 @@ int main(int argc, char **argv)
 	}
 	doppel_wait(vm, -1, &result);
 	print(vm, &out, cfg.cpus);
+	if (result.text[0])
+		printf("%s\n", result.text);
 	doppel_destroy(vm);
 	return result.end == DOPPEL_END_POWEROFF ? 0 : 1;
 }

@@ -95,6 +95,12 @@ def test_usage_errors(args, words):
 
 @pytest.mark.parametrize("args,words", [
     (["--engine", "interprt"], "did you mean"),
+    (["--engine", "lockstep=interpret,interpret"], "--clock counted"),
+    (["--engine", "lockstep=interpret", "--clock", "counted"], "lockstep=A,B"),
+    (["--engine", "lockstep=a,b,c", "--clock", "counted"], "there is no \"a\""),
+    (["--engine", "lockstep=interpret,interprt", "--clock", "counted"], "did you mean"),
+    (["--engine", "lockstep=interpret,lockstep", "--clock", "counted"], "compare itself"),
+    (["--engine", "lockstep=interpret,interpret,auto", "--clock", "counted"], "not more"),
     (["--machine", "pcc"], "did you mean"),
     (["--trace", "uart,ikr"], "did you mean"),
     (["--dump", "irr"], "did you mean"),

@@ -24,7 +24,7 @@ FORBIDDEN = {
     "cli": set(LAYERS) - {"cli"},
     "api": set(LAYERS) - {"api"},
 }
-CORE_DIRS = ["base", "mem", "ir", "isa", "engine/interpret", "engine/translate", "device", "machine"]
+CORE_DIRS = ["base", "mem", "ir", "isa", "engine/interpret", "engine/lockstep", "engine/translate", "device", "machine"]
 # In the core beside those: the engines' registry and their shared set-up.
 CORE_FILES = ["engine/dump.c", "engine/group.c", "engine/registry.c"]
 PLAIN_C = re.compile(r"(__)?(mem[a-z]+|str[a-z]+|v?snprintf)(_chk)?$")

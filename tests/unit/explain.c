@@ -48,7 +48,7 @@ static void stages(void **state)
 
 	for (unsigned i = 0; doppel_engine_info(i, &e); i++) {
 		engine = e.name;
-		if (e.works)
+		if (e.works && strcmp(e.name, "lockstep") != 0) /* it takes one engine */
 			stages_of_one();
 	}
 	engine = NULL;

@@ -85,6 +85,8 @@ void x86_tlb_drop_pcid(struct x86_cpu *cpu, unsigned pcid);
 void x86_jumps_forget(struct x86_cpu *cpu);
 /* Drop write rights for a physical page in this CPU's TLB (it now holds cached code). */
 void x86_tlb_protect_gpa(struct x86_cpu *cpu, uint64_t gpa_page);
+/* Drop write rights for all RAM: the next write to each page sets PAGE_DIRTY again. */
+void x86_tlb_forget_writes(struct x86_cpu *cpu);
 
 /* Have cpu->ram hold gpa; false where there is no plain RAM. */
 static inline bool x86_ram_window(struct x86_cpu *cpu, uint64_t gpa)

@@ -257,3 +257,17 @@ void x86_tlb_protect_gpa(struct x86_cpu *cpu, uint64_t gpa_page)
 		for (unsigned kind = 0; kind < X86_TLB_KINDS; kind++)
 			protect_kind(&cpu->tlb[m], &cpu->tlb_used[m], kind, gpa_page);
 }
+
+void x86_tlb_forget_writes(struct x86_cpu *cpu)
+{
+	unsigned i;
+
+	for (unsigned m = 0; m < 2 * X86_MMU_COUNT; m++) {
+		struct x86_tlb *t = &cpu->tlb[m / 2];
+		struct used_walk w = used_first(&cpu->tlb_used[m / 2], m & 1);
+
+		while (used_next(&w, &i))
+			if (!(t->gpa_global[i] & (X86_TLB_IO | X86_TLB_ROM)))
+				t->tag_write[i] = X86_TLB_INVALID;
+	}
+}
