@@ -91,6 +91,13 @@ def test_usage_errors(args, words):
     assert r.stdout == ""
 
 
+def test_lockstep_difference(guest):
+    r = doppel("run", "--kernel", guest("..x"), "--engine", "lockstep=interpret,auto", "--clock", "counted")
+    assert r.returncode == 10, r.stderr
+    assert r.stderr.splitlines()[1:] == ["the fakes differ", "in all they do",
+                                         "doppel: lockstep: the fakes differ"]
+
+
 # ---- configuration errors: status 4
 
 @pytest.mark.parametrize("args,words", [

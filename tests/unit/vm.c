@@ -25,7 +25,16 @@ static void output(void *opaque, const uint8_t *bytes, size_t len)
 		g->out[g->out_len++] = (char)bytes[i];
 }
 
-static void create(struct guest *g, const char *program, unsigned cpus, enum doppel_clock clock)
+static void log_line(void *opaque, const char *line)
+{
+	struct guest *g = opaque;
+
+	output(g, (const uint8_t *)line, strlen(line));
+	output(g, (const uint8_t *)"|", 1);
+}
+
+static void create_under(struct guest *g, const char *engine, const char *program, unsigned cpus,
+			 enum doppel_clock clock)
 {
 	struct doppel_config cfg;
 	struct doppel_error err = {{0}};
@@ -41,11 +50,18 @@ static void create(struct guest *g, const char *program, unsigned cpus, enum dop
 	cfg.kernel = g->path;
 	cfg.memory_bytes = 1 << 20;
 	cfg.cpus = cpus;
+	cfg.engine = engine;
 	cfg.clock = clock;
 	cfg.console_output = output;
+	cfg.log_line = log_line;
 	cfg.opaque = g;
 	if (doppel_create(&g->vm, &cfg, &err) < 0)
 		fail_msg("%s", err.text);
+}
+
+static void create(struct guest *g, const char *program, unsigned cpus, enum doppel_clock clock)
+{
+	create_under(g, "auto", program, cpus, clock);
 }
 
 static struct doppel_result finish(struct guest *g)
@@ -87,6 +103,21 @@ static void ends(void **state)
 		assert_int_equal(doppel_pause(g.vm), -ESRCH);
 		destroy(&g);
 	}
+}
+
+/* The report goes to the log line by line, its first line into the result. */
+static void lockstep_difference(void **state)
+{
+	struct doppel_result r;
+	struct guest g;
+
+	create_under(&g, "lockstep=interpret,interpret", "..x", 1, DOPPEL_CLOCK_COUNTED);
+	assert_int_equal(doppel_start(g.vm, NULL), 0);
+	r = finish(&g);
+	assert_int_equal(r.end, DOPPEL_END_DIFFER);
+	assert_string_equal(r.text, "the fakes differ");
+	assert_string_equal(g.out, "the fakes differ|in all they do|");
+	destroy(&g);
 }
 
 static void stop_and_destroy(void **state)
@@ -338,6 +369,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ends),
+		cmocka_unit_test(lockstep_difference),
 		cmocka_unit_test(stop_and_destroy),
 		cmocka_unit_test(pause_stands),
 		cmocka_unit_test(reset_boots_again),

@@ -9,6 +9,7 @@
  *	dC  debug exit with C - '0'         c   triple fault
  *	j   jump to 0                       e   write received bytes, then 'p' if one was '!'
  *	T   write the time in hex           mX  store X at 0x1000 + CPU number
+ *	x   lockstep: the engines differ
  */
 #include "test.h"
 
@@ -143,6 +144,8 @@ static enum engine_exit run(struct engine_cpu *e, uint64_t insns)
 			return ENGINE_EXIT_SHUTDOWN;
 		if (!wake(cpu))
 			return ENGINE_EXIT_HALT;
+		if (m->ram[cpu->rip] == 'x')
+			return ENGINE_EXIT_DIFFER;
 		host_mutex_lock(m->cfg.lock);
 		step(m, cpu);
 		host_mutex_unlock(m->cfg.lock);
@@ -171,9 +174,13 @@ static void probe(struct engine_info *out)
 }
 
 static const struct engine fake_engine = {"interpret", "fake", probe, cpu_create, cpu_destroy, run};
-/* For the words of a configuration. */
-static const struct engine fake_lockstep = {"lockstep", "two fakes", probe, cpu_create, cpu_destroy,
-					    run};
+static const char *report(const struct engine_cpu *e)
+{
+	return "the fakes differ\nin all they do\n";
+}
+
+static const struct engine fake_lockstep = {"lockstep",	 "two fakes", probe, cpu_create,
+					    cpu_destroy, run,	      report};
 const struct engine *const engine_registry[] = {&fake_engine, &fake_lockstep, NULL};
 
 const struct engine *engine_find(const char *name)
