@@ -71,6 +71,12 @@ static inline bool vop_needs_soft(unsigned vop, const struct host_cpu *host)
 	return !host_cpu_has(host, vop_hosts[vop].needs);
 }
 
+/* The implementation for that host. */
+static inline vop_fn *vop_function(unsigned vop, const struct host_cpu *host)
+{
+	return vop_needs_soft(vop, host) ? vop_hosts[vop].soft : vop_table[vop].fn;
+}
+
 /* The type of argument k when the result has type `result`: the row's, or V256 in a twin. */
 enum ir_type vop_arg_type(unsigned vop, enum ir_type result, unsigned k);
 /* Whether the operation can have that result. */

@@ -268,6 +268,7 @@ static void choices_follow_the_host(void **state)
 		struct host_cpu but = {~vop_hosts[vop].needs};
 
 		assert_false(vop_needs_soft(vop, &all));
+		assert_ptr_equal(vop_function(vop, &all), vop_table[vop].fn);
 		assert_int_equal(vop_needs_soft(vop, &least), vop_hosts[vop].needs != 0);
 		assert_int_equal(vop_needs_soft(vop, &but), vop_hosts[vop].needs != 0);
 	}
