@@ -217,8 +217,10 @@ static void add_guest(struct text *o, const struct engine_cpu *t, const struct x
 		x86_insn_print(&i, p->block_rip + at, text, sizeof(text));
 		add(o, "%c %012llx: ", p->block_rip + at == p->rip ? '>' : ' ',
 		    (unsigned long long)(p->block_rip + at));
-		for (unsigned k = 0; k < X86_INSN_MAX; k++)
-			add(o, k < i.len ? "%02x" : k < 8 ? "  " : "", code[(at + k) % CODE_BYTES]);
+		for (unsigned k = 0; k < i.len; k++)
+			add(o, "%02x", code[at + k]);
+		for (unsigned k = i.len; k < 8; k++)
+			add(o, "  ");
 		add(o, " %s\n", text);
 		at += i.len;
 	}
