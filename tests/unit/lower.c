@@ -28,7 +28,7 @@ static void run_text(struct x86_cpu *cpu, const char *text)
 		fail_msg("%s", msg);
 	assert_true(lower_block(l, &b, X86_MODE_CODE64, &low));
 	space_init(&space, NULL, NULL, TRACE_MMIO);
-	cache = cache_create(&space, 1 << 20);
+	cache = cache_create(&space, 1 << 20, UINT32_MAX);
 	cpu->engine = hot;
 	cpu->mode = X86_MODE_CODE64;
 	op = cache_insert(cache, &low, 0, ~0ull, cpu->mode, 16)->ops;

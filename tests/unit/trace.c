@@ -431,7 +431,7 @@ static struct tracer *tracer_create(void)
 	tr->box = state;
 	tr->hot = host_alloc(sizeof(*tr->hot));
 	tr->lower = lower_create(&host);
-	tr->cache = cache_create(&tr->box->space, 1 << 20);
+	tr->cache = cache_create(&tr->box->space, 1 << 20, UINT32_MAX);
 	return tr;
 }
 

@@ -19,6 +19,7 @@ struct code_page {
 
 struct cache {
 	struct space *space;
+	uint32_t heat; /* of new blocks */
 	uint8_t **chunk;
 	unsigned chunk_count, chunk_used;
 	size_t fill; /* in the last used chunk */
@@ -27,13 +28,14 @@ struct cache {
 	struct code_page *free_page;
 };
 
-struct cache *cache_create(struct space *space, size_t limit_bytes)
+struct cache *cache_create(struct space *space, size_t limit_bytes, uint32_t heat)
 {
 	struct cache *c = host_alloc(sizeof(*c));
 
 	if (!c)
 		return NULL;
 	c->space = space;
+	c->heat = heat;
 	c->chunk_count = (unsigned)(limit_bytes / CACHE_CHUNK_BYTES);
 	c->chunk = host_alloc(c->chunk_count * sizeof(c->chunk[0]));
 	if (!c->chunk) {
@@ -195,6 +197,7 @@ struct iblock *cache_insert(struct cache *c, const struct lowered *low, uint64_t
 			     .op_count = (uint16_t)low->op_count,
 			     .link = (struct ilink *)(m + ops + calls),
 			     .link_count = low->link_count,
+			     .heat = c->heat,
 			     .hash_next = *at};
 	place_ops(low, (struct iop *)m, (struct icall *)(m + ops), b->link);
 	m += ops + calls + links;

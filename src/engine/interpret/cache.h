@@ -10,7 +10,8 @@
 
 struct cache;
 
-struct cache *cache_create(struct space *space, size_t limit_bytes);
+/* heat: how often a block is entered until it is hot. */
+struct cache *cache_create(struct space *space, size_t limit_bytes, uint32_t heat);
 /* Gives up the cache's hold on code pages and frees it. NULL is fine. */
 void cache_destroy(struct cache *c);
 

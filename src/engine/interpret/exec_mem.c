@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "engine/atomic.h"
 #include "engine/interpret/iop.h"
 
 #define MMU(op)	  ((op)->c & 3u)
@@ -246,93 +247,23 @@ iop_fn iop_find_store_imm(enum ir_type t)
 }
 
 /* ---- atomics: the operands in registers, the old value as the result */
-struct atomic {
-	enum ir_op op;
-	unsigned bytes;
-	uint64_t x, y; /* operand; for compare-exchange expected and new */
-};
-
-static uint64_t combine(const struct atomic *a, uint64_t old)
-{
-	switch (a->op) {
-	case IR_ATOMIC_XCHG:
-		return a->x;
-	case IR_ATOMIC_ADD:
-		return old + a->x;
-	case IR_ATOMIC_AND:
-		return old & a->x;
-	case IR_ATOMIC_OR:
-		return old | a->x;
-	case IR_ATOMIC_XOR:
-		return old ^ a->x;
-	default:
-		return ((old ^ a->x) & bits_mask(a->bytes * 8)) == 0 ? a->y : old;
-	}
-}
-
-/* One compare-and-swap loop for every operation, at the operand's width. Misaligned operands
- * inside a page are fine: the host locks them as the guest's processor would. */
-#define ATOMIC_LOOP(type, p)                                                                       \
-	do {                                                                                       \
-		type seen = __atomic_load_n((type *)(p), __ATOMIC_SEQ_CST);                        \
-		while (!__atomic_compare_exchange_n((type *)(p), &seen, (type)combine(a, seen),    \
-						    false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))    \
-			;                                                                          \
-		return seen;                                                                       \
-	} while (0)
-
-__attribute__((no_sanitize("alignment"))) static uint64_t atomic_host(const struct atomic *a,
-								      void *p)
-{
-	switch (a->bytes) {
-	case 1:
-		ATOMIC_LOOP(uint8_t, p);
-	case 2:
-		ATOMIC_LOOP(uint16_t, p);
-	case 4:
-		ATOMIC_LOOP(uint32_t, p);
-	default:
-		ATOMIC_LOOP(uint64_t, p);
-	}
-}
-
-/* With all other CPUs stopped, or for device memory: a checked read and a write. */
-static bool atomic_plain(struct x86_cpu *cpu, const struct iop *op, const struct atomic *a,
-			 uint64_t lin, uint64_t *old)
-{
-	enum x86_mmu_index mmu = (enum x86_mmu_index)MMU(op);
-	uint64_t v;
-
-	*old = 0;
-	if (!x86_mem_read(cpu, lin, old, a->bytes, mmu, FLAGS(op) | X86_MEM_RMW))
-		return false;
-	v = combine(a, *old);
-	return x86_mem_write(cpu, lin, &v, a->bytes, mmu, FLAGS(op));
-}
 
 /* Apart from atomic for the same reason as load_slow_value. */
 static __attribute__((noinline)) bool atomic_value(struct x86_cpu *cpu, const struct iop *op,
 						   enum ir_op kind)
 {
 	enum ir_type t = (enum ir_type)(op->imm & 0xff);
-	struct atomic a = {.op = kind, .bytes = ir_type_bytes(t)};
-	uint64_t lin = *(const uint64_t *)SLOT(op->a), old;
-	bool slow = false;
-	void *p;
+	struct atomic a = {.op = kind,
+			   .bytes = ir_type_bytes(t),
+			   .lin = *(const uint64_t *)SLOT(op->a),
+			   .mmu = (enum x86_mmu_index)MMU(op),
+			   .flags = FLAGS(op)};
+	uint64_t old;
 
 	memcpy(&a.x, SLOT(op->b), a.bytes);
 	memcpy(&a.y, SLOT((uint32_t)op->imm >> 16), a.bytes);
-	p = x86_mem_atomic_ptr(cpu, lin, a.bytes, (enum x86_mmu_index)MMU(op), FLAGS(op), &slow);
-	if (p) {
-		old = atomic_host(&a, p);
-	} else if (!slow) {
+	if (!atomic_do(cpu, &a, &old))
 		return false;
-	} else if (!cpu->exclusive) {
-		cpu->exit_code = X86_EXIT_EXCLUSIVE;
-		return false;
-	} else if (!atomic_plain(cpu, op, &a, lin, &old)) {
-		return false;
-	}
 	memcpy(SLOT(op->d), &old, a.bytes == 4 ? 8 : a.bytes);
 	return true;
 }

@@ -267,7 +267,7 @@ IOP_FN(iop_call_fault)
 }
 
 /* ---- in and out */
-const struct iop *iop_enter(struct x86_cpu *cpu, const struct iblock *b)
+const struct iop *iop_enter(struct x86_cpu *cpu, struct iblock *b)
 {
 	struct interp_hot *h = interp_hot(cpu);
 
@@ -277,6 +277,11 @@ const struct iop *iop_enter(struct x86_cpu *cpu, const struct iblock *b)
 	}
 	if (UNLIKELY(cpu->budget < b->insns)) {
 		h->stop = INTERP_BUDGET;
+		return NULL;
+	}
+	if (UNLIKELY(!--b->heat)) {
+		b->heat = 1;
+		h->stop = INTERP_HOT;
 		return NULL;
 	}
 	cpu->budget -= b->insns;

@@ -37,6 +37,8 @@ void find_flush_jumps(void *opaque, bool global)
 {
 	struct engine_cpu *e = opaque;
 
+	if (e->client.flush_jumps)
+		e->client.flush_jumps(e->client.opaque, global);
 	e->hot.jump_gen[0] = e->cpu->context;
 	e->hot.jump_gen[1] += global;
 }
@@ -55,10 +57,17 @@ void find_drop_written(struct engine_cpu *e)
 	unsigned dropped = 0;
 
 	host_mutex_lock(&w->lock);
-	for (unsigned i = 0; i < w->count && !w->overflow; i++)
+	for (unsigned i = 0; i < w->count && !w->overflow; i++) {
 		dropped += cache_drop(e->cache, w->range[i].gpa, w->range[i].len);
-	if (w->overflow)
+		if (e->client.dropped)
+			dropped += e->client.dropped(e->client.opaque, w->range[i].gpa,
+						     w->range[i].len);
+	}
+	if (w->overflow) {
 		flush_cache(e);
+		if (e->client.dropped_all)
+			e->client.dropped_all(e->client.opaque);
+	}
 	w->count = 0;
 	w->overflow = false;
 	host_mutex_unlock(&w->lock);
@@ -204,7 +213,7 @@ static void link_try(struct engine_cpu *e, struct ilink *link, struct iblock *to
 		cache_link(link, to);
 }
 
-static bool page_is_global(const struct x86_cpu *cpu, uint64_t lin)
+bool find_page_is_global(const struct x86_cpu *cpu, uint64_t lin)
 {
 	unsigned i = x86_itlb_index(lin);
 
@@ -215,8 +224,8 @@ static bool page_is_global(const struct x86_cpu *cpu, uint64_t lin)
 static void jump_remember(struct engine_cpu *e, struct iblock *b)
 {
 	const struct x86_cpu *cpu = e->cpu;
-	uint32_t global = page_is_global(cpu, cpu->rip) &&
-			  (b->gpa2 == ~0ull || page_is_global(cpu, cpu->rip + PAGE_BYTES));
+	uint32_t global = find_page_is_global(cpu, cpu->rip) &&
+			  (b->gpa2 == ~0ull || find_page_is_global(cpu, cpu->rip + PAGE_BYTES));
 
 	e->hot.jump[interp_jump_index(cpu->rip, cpu->context)] =
 		(struct interp_jump){cpu->rip, e->hot.jump_gen[global], b, cpu->mode, global};

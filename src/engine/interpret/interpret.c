@@ -13,7 +13,7 @@
 
 enum { CACHE_LIMIT_BYTES = 96 << 20 };
 
-static void exec(struct engine_cpu *e, const struct iblock *b)
+static void exec(struct engine_cpu *e, struct iblock *b)
 {
 	const struct iop *op;
 
@@ -46,33 +46,37 @@ static void deliver(struct engine_cpu *e, uint64_t next_rip)
 	e->cpu->exit_code = X86_EXIT_NONE; /* faults met on the way have been dealt with */
 }
 
-static uint64_t wrap(const struct x86_cpu *cpu, uint64_t rip)
+uint64_t interp_wrap(const struct x86_cpu *cpu, uint64_t rip)
 {
 	return cpu->mode & X86_MODE_CODE64 ? rip : (uint32_t)rip;
 }
 
-static void handle_abort(struct engine_cpu *e)
+void interp_abort(struct engine_cpu *e)
 {
 	struct x86_cpu *cpu = e->cpu;
 	const struct iblock *b = e->hot.block;
 	unsigned g = stopped_insn(e), code = cpu->exit_code;
 	uint64_t rip = cpu->rip + (uint64_t)(int64_t)b->guest_offset[g];
-	uint64_t next = wrap(cpu, rip + b->guest_len[g]);
+	uint64_t next = interp_wrap(cpu, rip + b->guest_len[g]);
 
-	cpu->rip = wrap(cpu, rip);
+	cpu->rip = interp_wrap(cpu, rip);
 	/* INT n has retired when it raises its interrupt; a faulting instruction has not */
 	give_back(e, code == X86_EXIT_FAULT && cpu->fault.soft ? g + 1 : g);
 	e->hot.link = NULL;
-	cpu->exit_code = X86_EXIT_NONE;
+	interp_leave_insn(e, code, next);
+}
+
+void interp_leave_insn(struct engine_cpu *e, uint32_t code, uint64_t next_rip)
+{
+	e->cpu->exit_code = X86_EXIT_NONE;
 	if (code == X86_EXIT_FAULT)
-		deliver(e, next);
+		deliver(e, next_rip);
 	else
 		run_alone(e, code == X86_EXIT_EXCLUSIVE);
 }
 
-/* Run b and nothing after it: no other block fits the budget meanwhile. True if it ran to its end.
- */
-static bool exec_alone(struct engine_cpu *e, struct iblock *b)
+/* No other block fits the budget meanwhile. */
+bool interp_exec_alone(struct engine_cpu *e, struct iblock *b)
 {
 	struct x86_cpu *cpu = e->cpu;
 	int64_t rest = cpu->budget - b->insns;
@@ -107,12 +111,12 @@ static void run_alone(struct engine_cpu *e, bool exclusive)
 	cpu->alone = true;
 	if (exclusive)
 		engine_group_exclusive_begin(e->group, cpu);
-	done = exec_alone(e, b);
+	done = interp_exec_alone(e, b);
 	if (exclusive)
 		engine_group_exclusive_end(e->group, cpu);
 	cpu->alone = false;
 	if (!done)
-		handle_abort(e);
+		interp_abort(e);
 	else if (mode & X86_MODE_STEPS)
 		x86_step_done(cpu, mode);
 }
@@ -153,8 +157,7 @@ static void ignore_requests(struct x86_cpu *cpu)
 	cpu->request_ignored &= cpu->request;
 }
 
-/* At a block boundary: -1 to go on, or why to leave run(). */
-static int boundary(struct engine_cpu *e)
+int interp_boundary(struct engine_cpu *e)
 {
 	struct x86_cpu *cpu = e->cpu;
 	int r;
@@ -175,33 +178,31 @@ static int boundary(struct engine_cpu *e)
 	return cpu->activity == X86_SHUTDOWN ? ENGINE_EXIT_SHUTDOWN : ENGINE_EXIT_HALT;
 }
 
-static void step(struct engine_cpu *e)
+void interp_step(struct engine_cpu *e, struct iblock *b)
 {
 	struct x86_cpu *cpu = e->cpu;
 	x86_mode_t mode = cpu->mode;
-	struct iblock *b = find_block(e);
 	bool done = true;
 
 	if (b && cpu->budget < b->insns) { /* the last few of an exact budget */
 		b = find_block_alone(e, (unsigned)cpu->budget);
 		if (b)
-			done = exec_alone(e, b);
+			done = interp_exec_alone(e, b);
 	} else if (b) {
 		exec(e, b);
 		done = e->hot.stop != INTERP_ABORT;
-		if (e->hot.block != b && (mode & X86_MODE_STEPS))
-			return; /* a request came first: nothing has run */
+		if (!e->hot.block)
+			return; /* a request came first, or it is hot: nothing has run */
 	}
 	if (!b)
 		deliver(e, cpu->rip);
 	else if (!done)
-		handle_abort(e);
+		interp_abort(e);
 	else if (mode & X86_MODE_STEPS)
 		x86_step_done(cpu, mode);
 }
 
-/* Bring the retired-instruction count up to date. */
-static void account(struct x86_cpu *cpu)
+void interp_account(struct x86_cpu *cpu)
 {
 	cpu->insns += (uint64_t)(cpu->run_budget - cpu->budget);
 	cpu->counter[COUNTER_INSNS] = cpu->insns;
@@ -218,16 +219,16 @@ static enum engine_exit run(struct engine_cpu *e, uint64_t insns)
 	e->hot.link = NULL;
 	cpu->exit_code = X86_EXIT_NONE;
 	x86_mxcsr_enter(cpu);
-	while ((why = boundary(e)) < 0) {
+	while ((why = interp_boundary(e)) < 0) {
 		if (cpu->budget <= 0) {
 			why = ENGINE_EXIT_BUDGET;
 			break;
 		}
-		step(e);
+		interp_step(e, find_block(e));
 	}
 	cpu->block_insns = 0;
 	x86_mxcsr_leave(cpu);
-	account(cpu);
+	interp_account(cpu);
 	return (enum engine_exit)why;
 }
 
@@ -244,7 +245,7 @@ static void probe(struct engine_info *out)
 	};
 }
 
-static void cpu_destroy(struct engine_cpu *e)
+void interp_destroy(struct engine_cpu *e)
 {
 	if (!e)
 		return;
@@ -254,8 +255,9 @@ static void cpu_destroy(struct engine_cpu *e)
 	host_free(e);
 }
 
-static int cpu_create(struct engine_cpu **out, struct engine_group *g, struct x86_cpu *cpu,
-		      const struct engine_config *cfg, struct error *err)
+int interp_create(struct engine_cpu **out, struct engine_group *g, struct x86_cpu *cpu,
+		  const struct engine_config *cfg, size_t cache_bytes, uint32_t heat,
+		  struct error *err)
 {
 	struct host_cpu host = engine_host(cfg);
 	struct engine_cpu *e;
@@ -270,9 +272,9 @@ static int cpu_create(struct engine_cpu **out, struct engine_group *g, struct x8
 	e->group = g;
 	find_clear_jumps(e);
 	e->translator = translator_create(cpu, cfg);
-	e->cache = cache_create(cpu->space, CACHE_LIMIT_BYTES);
+	e->cache = cache_create(cpu->space, cache_bytes, heat);
 	if (!e->translator || !e->cache || space_listen(cpu->space, find_code_written, e)) {
-		cpu_destroy(e);
+		interp_destroy(e);
 		return error_set(err, -ENOMEM, "out of memory for the interpreter");
 	}
 	cpu->engine = e;
@@ -281,11 +283,17 @@ static int cpu_create(struct engine_cpu **out, struct engine_group *g, struct x8
 	return 0;
 }
 
+static int cpu_create(struct engine_cpu **out, struct engine_group *g, struct x86_cpu *cpu,
+		      const struct engine_config *cfg, struct error *err)
+{
+	return interp_create(out, g, cpu, cfg, CACHE_LIMIT_BYTES, UINT32_MAX, err);
+}
+
 const struct engine engine_interpret = {
 	.name = "interpret",
 	.text = "carries out the intermediate representation one operation at a time",
 	.probe = probe,
 	.cpu_create = cpu_create,
-	.cpu_destroy = cpu_destroy,
+	.cpu_destroy = interp_destroy,
 	.run = run,
 };

@@ -38,8 +38,21 @@ struct written {
 	} range[INTERP_WRITTEN_MAX];
 };
 
+/* What an engine that leaves cold code to the interpreter adds to it. All NULL in the interpreter
+ * proper. */
+struct interp_client {
+	void *opaque;
+	/* Code in the range was written; returns blocks dropped. */
+	unsigned (*dropped)(void *opaque, uint64_t gpa, size_t len);
+	/* More was written than there are records for: drop all. */
+	void (*dropped_all)(void *opaque);
+	/* As x86_cpu.flush_jumps. */
+	void (*flush_jumps)(void *opaque, bool global);
+};
+
 struct engine_cpu {
 	struct interp_hot hot; /* first: operations find it through cpu->engine */
+	struct interp_client client;
 	struct x86_cpu *cpu;
 	struct engine_group *group;
 	struct translator *translator;
@@ -60,5 +73,25 @@ void find_drop_written(struct engine_cpu *e);
 void find_code_written(void *engine_cpu, uint64_t gpa, size_t len);
 void find_flush_jumps(void *engine_cpu, bool global);
 void find_clear_jumps(struct engine_cpu *e);
+/* Whether lin lies in a page of the upper half that was fetched from as a global one. */
+bool find_page_is_global(const struct x86_cpu *cpu, uint64_t lin);
+
+/* ---- interpret.c: the parts of run() */
+int interp_create(struct engine_cpu **out, struct engine_group *g, struct x86_cpu *cpu,
+		  const struct engine_config *cfg, size_t cache_bytes, uint32_t heat,
+		  struct error *err);
+void interp_destroy(struct engine_cpu *e);
+/* At a block boundary: -1 to go on, or why to leave run(). */
+int interp_boundary(struct engine_cpu *e);
+/* Run b, found at cs:rip (NULL: a fault is recorded), and blocks linked to it. */
+void interp_step(struct engine_cpu *e, struct iblock *b);
+/* Run b and nothing after it. True if it ran to its end; else interp_abort is to follow. */
+bool interp_exec_alone(struct engine_cpu *e, struct iblock *b);
+void interp_abort(struct engine_cpu *e);
+/* Leave in the middle of a block: `code` from cpu->exit_code; rip at the instruction. */
+void interp_leave_insn(struct engine_cpu *e, uint32_t code, uint64_t next_rip);
+/* Bring the retired-instruction count up to date. */
+void interp_account(struct x86_cpu *cpu);
+uint64_t interp_wrap(const struct x86_cpu *cpu, uint64_t rip);
 
 #endif

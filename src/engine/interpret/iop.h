@@ -77,6 +77,7 @@ struct iblock {
 	uint16_t insns;
 	uint16_t op_count;
 	bool dead;		      /* dropped; its memory is reused at the next flush */
+	uint32_t heat;		      /* entries until it is hot */
 	const uint8_t *op_guest;      /* per op: which guest instruction */
 	const int16_t *guest_offset;  /* per guest instruction, from the first PC */
 	const uint8_t *guest_len;     /* per guest instruction, in bytes */
@@ -136,6 +137,7 @@ enum interp_stop {
 	INTERP_POLL,   /* the same, and look at requests and mode first */
 	INTERP_BUDGET, /* the next block does not fit the budget */
 	INTERP_ABORT,  /* cpu->exit_code is set by the operation .stop_op of the current block */
+	INTERP_HOT,    /* the next block has run often enough to be translated (or is) */
 };
 
 /*
@@ -184,7 +186,7 @@ static inline unsigned interp_jump_index(uint64_t rip, uint64_t context)
 }
 
 /* Enter a block: account for its instructions, or leave if it does not fit. */
-const struct iop *iop_enter(struct x86_cpu *cpu, const struct iblock *b);
+const struct iop *iop_enter(struct x86_cpu *cpu, struct iblock *b);
 /* Abandon the block at op; cpu->exit_code says why. */
 const struct iop *iop_abort(struct x86_cpu *cpu, const struct iop *op);
 

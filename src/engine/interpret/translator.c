@@ -40,7 +40,7 @@ struct translator *translator_create(struct x86_cpu *cpu, const struct engine_co
 	if (!t->cfg.max_block_insns || t->cfg.max_block_insns > IR_BLOCK_GUEST_MAX)
 		t->cfg.max_block_insns = BLOCK_INSNS;
 	t->lower = lower_create(&host);
-	t->alone = cache_create(cpu->space, 1 << 20);
+	t->alone = cache_create(cpu->space, 1 << 20, UINT32_MAX);
 	if (!t->lower || !t->alone) {
 		translator_destroy(t);
 		return NULL;

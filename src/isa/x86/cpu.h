@@ -124,8 +124,9 @@ struct x86_tlb {
 };
 #define X86_TLB_INVALID 0xfffull
 /* In a tag's low bits: the translation and the right are good, but the fast path must not match
- * (device memory, ROM or code page writes, breakpoints, alignment checks). */
-#define X86_TLB_SLOW 1ull
+ * (device memory, ROM or code page writes, breakpoints, alignment checks). Above the bits of any
+ * alignment, which a probe may leave in what it compares. */
+#define X86_TLB_SLOW 0x800ull
 /* In the low bits of gpa_global. */
 #define X86_TLB_GLOBAL 1ull
 #define X86_TLB_IO 2ull	   /* not RAM: addend has no meaning */
@@ -285,6 +286,9 @@ struct x86_cpu {
 	const struct trace *trace;
 	uint64_t random_state;	   /* of RDRAND under the counted clock; 0: ask the host */
 	void *engine;		   /* the engine's own per-CPU object */
+	void *jump_table;	   /* ... and what its generated code looks jumps up in */
+	uint32_t rip_offset;	   /* rip + this: the running block's first instruction. Not 0 only
+				    * in translated code, where rip is its page's start */
 	/* Engine hook, may be NULL: caches keyed by the linear address of code are stale, except what is
 	 * tagged with the number that is now in `context`, and, unless `global`, global pages in the
 	 * upper half. Not called for INVLPG of a page in the lower half that x86_mmu_fetch_page has

@@ -122,7 +122,8 @@ void x87_note(struct x86_cpu *cpu, uint64_t what, uint64_t fdp)
 {
 	unsigned seg = x87_seg(what);
 
-	cpu->fip = cpu->rip + (uint64_t)((int64_t)what >> X87_WHAT_PC_SHIFT); /* signed */
+	cpu->fip = cpu->rip + cpu->rip_offset +
+		   (uint64_t)((int64_t)what >> X87_WHAT_PC_SHIFT); /* signed */
 	if (!(cpu->mode & X86_MODE_CODE64))
 		cpu->fip = (uint32_t)cpu->fip;
 	cpu->fcs = cpu->seg[X86_CS].sel;
