@@ -4,8 +4,10 @@
 #include "engine/engine.h"
 #include "engine/interpret/interpret.h"
 #include "engine/lockstep/lockstep.h"
+#include "engine/translate/translate.h"
 
 const struct engine *const engine_registry[] = {
+	&engine_translate,
 	&engine_interpret,
 	&engine_lockstep, /* last: never the best */
 	NULL,

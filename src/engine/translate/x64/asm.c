@@ -436,3 +436,38 @@ void x64_mfence(struct x64_asm *a)
 	if (x64_room(a))
 		put_rr(a, sized(1, 0xae, 4), 6, 0, false);
 }
+
+void x64_mov_low_rr(struct x64_asm *a, unsigned bytes, unsigned dst, unsigned src)
+{
+	if (!x64_room(a))
+		return;
+	if (bytes == 2)
+		x64_put8(a, 0x66);
+	x64_put_opcode(a, (struct x64_enc){0, 0, bytes == 1 ? 0x88 : 0x89, 0}, x64_rxb_r(src, dst),
+		       bytes == 1 && (src >= X64_RSP || dst >= X64_RSP));
+	x64_put_modrm_r(a, src, dst);
+}
+
+void x64_lahf(struct x64_asm *a)
+{
+	if (x64_room(a))
+		x64_put8(a, 0x9f);
+}
+
+void x64_movzx_ah(struct x64_asm *a)
+{
+	if (!x64_room(a))
+		return;
+	x64_put8(a, 0x0f);
+	x64_put8(a, 0xb6);
+	x64_put8(a, 0xc4);
+}
+
+void x64_vzeroupper(struct x64_asm *a)
+{
+	if (!x64_room(a))
+		return;
+	x64_put8(a, 0xc5);
+	x64_put8(a, 0xf8);
+	x64_put8(a, 0x77);
+}

@@ -62,6 +62,7 @@ void x64_mov_ri(struct x64_asm *a, unsigned dst, uint64_t imm);
 void x64_mov_rm(struct x64_asm *a, unsigned bytes, unsigned dst, struct x64_mem m); /* 4 or 8 */
 void x64_mov_mr(struct x64_asm *a, unsigned bytes, struct x64_mem m, unsigned src);
 void x64_mov_mi(struct x64_asm *a, unsigned bytes, struct x64_mem m, int32_t imm);
+void x64_mov_low_rr(struct x64_asm *a, unsigned bytes, unsigned dst, unsigned src); /* 1 or 2: the rest stays */
 /* From `from` bytes (1, 2; movsx also 4) to 4 bytes (movzx) or `bytes` (movsx: 4 or 8). */
 void x64_movzx_rr(struct x64_asm *a, unsigned dst, unsigned src, unsigned from);
 void x64_movzx_rm(struct x64_asm *a, unsigned dst, struct x64_mem m, unsigned from);
@@ -70,6 +71,8 @@ void x64_movsx_rm(struct x64_asm *a, unsigned bytes, unsigned dst, struct x64_me
 void x64_lea(struct x64_asm *a, unsigned bytes, unsigned dst, struct x64_mem m);	/* 4 or 8 */
 /* Address of `target` (in this buffer's mapping). */
 void x64_lea_rip(struct x64_asm *a, unsigned dst, const void *target);
+void x64_lahf(struct x64_asm *a);
+void x64_movzx_ah(struct x64_asm *a); /* AH to EAX */
 void x64_xchg_rr(struct x64_asm *a, unsigned bytes, unsigned x, unsigned y);
 
 void x64_shift_ri(struct x64_asm *a, enum x64_shift op, unsigned bytes, unsigned dst, unsigned count);
@@ -138,6 +141,7 @@ void x64_vex_rr(struct x64_asm *a, struct x64_enc e, unsigned l, unsigned reg, u
 		unsigned rm, int imm);
 void x64_vex_rm(struct x64_asm *a, struct x64_enc e, unsigned l, unsigned reg, unsigned vvvv,
 		struct x64_mem m, int imm);
+void x64_vzeroupper(struct x64_asm *a);
 /* Moves of 16 or 32 bytes (32: VEX), unaligned; and 4 or 8 bytes between memory and a low lane
  * (loads clear the rest of the 128 bits). */
 void x64_movv_rr(struct x64_asm *a, unsigned bytes, unsigned dst, unsigned src);

@@ -1,0 +1,105 @@
+/* From guest bytes to host code: lift, optimize, generate, keep. */
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/translate/translate_private.h"
+#include "ir/pass.h"
+#include "isa/x86/lift.h"
+#include "isa/x86/mode.h"
+
+static void announce(struct translate *t, const struct tblock *b, uint64_t rip, const char *kind)
+{
+	char name[64];
+
+	if (!t->cfg.code_added)
+		return;
+	snprintf(name, sizeof(name), "guest_%llx_%s", (unsigned long long)rip, kind);
+	t->cfg.code_added(t->cfg.code_opaque, b->rx, b->bytes, name);
+}
+
+/* Lift at most max instructions. The code's range comes back as offsets in the page. */
+static bool lift(struct translate *t, const struct compile_at *at, unsigned max, unsigned *lo,
+		 unsigned *hi)
+{
+	struct x86_trace trace = {.page = at->page,
+				  .start = at->gpa & PAGE_OFFSET_MASK,
+				  .path = at->path,
+				  .path_len = at->path_len};
+
+	ir_block_init(&t->ir, &x86_isa, t->insn, IR_BLOCK_MAX);
+	if (x86_lift_trace(t->cfg.decoder, &trace, at->mode, t->cpu->cpuid, max, &t->ir) ==
+		    X86_DECODE_MORE ||
+	    t->ir.overflow)
+		return false;
+	*lo = trace.lo;
+	*hi = trace.hi;
+	return true;
+}
+
+static void optimize(struct translate *t, const struct compile_at *at, const char *kind)
+{
+	unsigned start = at->gpa & PAGE_OFFSET_MASK;
+	struct dump_code code = {kind,	   at->rip,	     at->gpa,
+				 at->mode, at->page + start, (unsigned)PAGE_BYTES - start};
+
+	dump_begin(&t->dump, t->cpu, &code, &t->ir);
+	dump_ir(&t->dump, ENGINE_DUMP_IR, &t->ir);
+	ir_optimize(&t->ir, t->cfg.disabled_passes);
+	dump_ir(&t->dump, ENGINE_DUMP_OPT, &t->ir);
+}
+
+static struct tblock *generate(struct translate *t, const struct gen_source *src)
+{
+	uint8_t *at, *end;
+	bool evicted;
+
+	for (int tries = 0; tries < 2; tries++) {
+		struct tblock *b = NULL;
+		size_t bytes;
+
+		code_room(t->code, &at, &end, &evicted);
+		if (evicted)
+			jumps_flush(t, true);
+		bytes = gen_compile(&t->gen, src, at, end);
+		if (bytes)
+			b = code_insert(t->code, &t->gen, bytes, ~0ull);
+		if (b || !t->gen.a.overflow)
+			return b;
+		code_next_segment(t->code);
+		jumps_flush(t, true);
+	}
+	return NULL;
+}
+
+struct tblock *compile(struct translate *t, const struct compile_at *at)
+{
+	struct x86_cpu *cpu = t->cpu;
+	const char *kind = at->path_len ? "trace" : "block";
+	uint64_t began = host_time_ns(), page = align_down(at->gpa, PAGE_BYTES);
+	unsigned lo, hi, max = at->path_len ? t->max_trace : t->max_insns;
+	struct tblock *b = NULL;
+
+	t->link = NULL; /* its block may be evicted */
+	for (; !b && max; max /= 2) {
+		if (!lift(t, at, max, &lo, &hi))
+			continue;
+		optimize(t, at, kind);
+		b = generate(t, &(struct gen_source){
+					.b = &t->ir,
+					.mode = at->mode,
+					.gpa = at->gpa,
+					.lo = page + lo,
+					.hi = page + hi,
+					.cc_kind = at->cc_kind,
+					.tag = jumps_tag(t, at->mode),
+				});
+	}
+	cpu->counter[COUNTER_TRANSLATE_NS] += host_time_ns() - began;
+	if (!b)
+		return NULL;
+	cpu->counter[at->path_len ? COUNTER_TRANSLATE_TRACES : COUNTER_TRANSLATE_BLOCKS]++;
+	cpu->counter[COUNTER_TRANSLATE_HOST_BYTES] += b->bytes;
+	dump_host(&t->dump, b->rw, b->bytes, (uint64_t)(uintptr_t)b->rx);
+	announce(t, b, at->rip, kind);
+	return b;
+}

@@ -1,0 +1,82 @@
+/*
+ * What generated code calls when the inline TLB probe does not serve. A store into a page that
+ * holds code asks for a restart if it could change the running block; most do not.
+ */
+#include <string.h>
+
+#include "engine/atomic.h"
+#include "engine/translate/translate_private.h"
+
+static void slow_load(struct x86_cpu *cpu)
+{
+	struct frame *f = cpu_frame(cpu);
+
+	cpu->counter[COUNTER_TRANSLATE_SLOW_LOADS]++;
+	memset(&f->value, 0, sizeof(f->value));
+	x86_mem_read(cpu, f->address, &f->value, ir_type_bytes(frame_type(f->access)),
+		     frame_mmu(f->access), frame_flags(f->access));
+}
+
+static struct tblock *running(struct x86_cpu *cpu)
+{
+	struct engine_cpu *e = cpu->engine;
+	struct translate *t = e->client.opaque;
+
+	return code_at(t->code, (const uint8_t *)(uintptr_t)cpu_frame(cpu)->place);
+}
+
+/* While translated code runs every page with code counts as the running block's: look closer. */
+static bool spares_block(struct x86_cpu *cpu)
+{
+	const struct tblock *b;
+
+	if (cpu->exit_code != X86_EXIT_RESTART || cpu->alone)
+		return false;
+	b = running(cpu);
+	if (b->gpa2 != ~0ull)
+		return false;
+	cpu->exit_code = X86_EXIT_NONE;
+	cpu->code_lo = b->lo;
+	cpu->code_hi = b->hi;
+	return true;
+}
+
+static void whole_memory_is_code(struct x86_cpu *cpu)
+{
+	cpu->code_lo = 0;
+	cpu->code_hi = UINT64_MAX;
+}
+
+static void slow_store(struct x86_cpu *cpu)
+{
+	struct frame *f = cpu_frame(cpu);
+	unsigned bytes = ir_type_bytes(frame_type(f->access));
+	enum x86_mmu_index mmu = frame_mmu(f->access);
+	unsigned flags = frame_flags(f->access);
+
+	cpu->counter[COUNTER_TRANSLATE_SLOW_STORES]++;
+	if (x86_mem_write(cpu, f->address, &f->value, bytes, mmu, flags) || !spares_block(cpu))
+		return;
+	x86_mem_write(cpu, f->address, &f->value, bytes, mmu, flags);
+	whole_memory_is_code(cpu);
+}
+
+static void slow_atomic(struct x86_cpu *cpu)
+{
+	struct frame *f = cpu_frame(cpu);
+	unsigned bytes = ir_type_bytes(frame_type(f->access));
+	struct atomic a = {
+		.op = frame_op(f->access),
+		.bytes = bytes,
+		.lin = f->address,
+		.mmu = frame_mmu(f->access),
+		.flags = frame_flags(f->access),
+	};
+
+	memcpy(&a.x, &f->arg[1], bytes);
+	memcpy(&a.y, &f->arg[2], bytes);
+	f->value.u64[0] = 0;
+	atomic_do(cpu, &a, &f->value.u64[0]);
+}
+
+const struct frame_calls slow_calls = {slow_load, slow_store, slow_atomic};

@@ -1,0 +1,306 @@
+/*
+ * The translator's main loop: code that has run often enough is compiled and from then on runs as
+ * host code, from block to block without coming back here; all else is the interpreter's, whose
+ * parts this uses: finding blocks, requests at block boundaries, faults, the end of a budget,
+ * locked accesses the host cannot do.
+ */
+#include "engine/translate/translate.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "engine/translate/translate_private.h"
+#include "isa/x86/fpu.h"
+#include "isa/x86/mode.h"
+
+enum {
+	DEFAULT_HOT = 24,
+	DEFAULT_CODE_BYTES = 64 << 20,
+	INTERP_BYTES = 48 << 20,
+	BLOCK_INSNS = 64,
+	TRACE_INSNS = 96,
+};
+
+static struct tblock *block_at(struct translate *t, uint64_t place)
+{
+	return code_at(t->code, (const uint8_t *)(uintptr_t)place - 1); /* a call ends there */
+}
+
+/* Came back at a direct exit that is not linked: RIP becomes its target. */
+static void left_at_link(struct translate *t)
+{
+	struct x86_cpu *cpu = t->cpu;
+	uint64_t place = cpu_frame(cpu)->place;
+	struct tblock *b = block_at(t, place);
+	uint32_t offset = (uint32_t)(place - (uintptr_t)b->rx);
+
+	cpu->counter[COUNTER_TRANSLATE_EXIT_LINK]++;
+	for (unsigned i = 0; i < b->link_count; i++) {
+		if (b->link[i].place != offset)
+			continue;
+		cpu->rip = interp_wrap(cpu, cpu->rip + (uint64_t)(int64_t)b->link[i].target);
+		t->link = &b->link[i];
+		return;
+	}
+	BUG_ON(true, "an exit without a link");
+}
+
+/* A fault or the like in the middle of a block. */
+static void aborted(struct translate *t)
+{
+	struct x86_cpu *cpu = t->cpu;
+	uint64_t place = cpu_frame(cpu)->place, next;
+	struct tblock *b = block_at(t, place);
+	uint32_t offset = (uint32_t)(place - (uintptr_t)b->rx), code = cpu->exit_code;
+	unsigned k = 0, done;
+
+	cpu->counter[COUNTER_TRANSLATE_EXIT_ABORT]++;
+	while (k < b->fault_count && b->fault[k].place != offset)
+		k++;
+	BUG_ON(k == b->fault_count, "no instruction is known for an address of a block");
+	cpu->rip = interp_wrap(cpu, cpu->rip + (uint64_t)(int64_t)b->fault[k].offset);
+	next = interp_wrap(cpu, cpu->rip + b->fault[k].len);
+	done = b->fault[k].index;
+	if (code == X86_EXIT_FAULT && cpu->fault.soft)
+		done++; /* INT n has retired */
+	cpu->budget += b->insns - done;
+	interp_leave_insn(t->interp, code, next);
+}
+
+static void run_code(struct translate *t, const uint8_t *rx, uint64_t page_offset)
+{
+	struct x86_cpu *cpu = t->cpu;
+	unsigned (*enter)(struct x86_cpu *, const uint8_t *) = (unsigned (*)(
+		struct x86_cpu *, const uint8_t *))(uintptr_t)code_rx(t->code, t->gen.thunks.enter);
+	enum leave why;
+
+	t->link = NULL;
+	t->interp->hot.link = NULL;
+	cpu->rip -= page_offset;
+	cpu->code_lo = 0; /* see slow.c */
+	cpu->code_hi = UINT64_MAX;
+	why = (enum leave)enter(cpu, rx);
+	cpu->block_insns = 0;
+	cpu->rip_offset = 0;
+	switch (why) {
+	case LEAVE_LINK:
+		left_at_link(t);
+		break;
+	case LEAVE_INDIRECT:
+		cpu->counter[COUNTER_TRANSLATE_EXIT_INDIRECT]++;
+		break;
+	case LEAVE_STATE:
+		break;
+	case LEAVE_POLL:
+		cpu->counter[COUNTER_TRANSLATE_EXIT_POLL]++;
+		break;
+	case LEAVE_BUDGET:
+		cpu->counter[COUNTER_TRANSLATE_EXIT_BUDGET]++;
+		t->short_budget = true;
+		break;
+	case LEAVE_ABORT:
+		aborted(t);
+		break;
+	}
+}
+
+/* Links stay within what the target's key says about them: see code.h. */
+static void try_link(struct translate *t, struct tblock *to)
+{
+	struct tlink *l = t->link;
+
+	if (!l || l->from->dead || l->from->mode != to->mode || to->gpa2 != ~0ull ||
+	    (t->cfg.stress & ENGINE_STRESS_NO_CHAIN))
+		return;
+	if (!l->to) {
+		code_link(l, to);
+		t->cpu->counter[COUNTER_TRANSLATE_LINKS]++;
+	}
+}
+
+static void step(struct translate *t)
+{
+	struct x86_cpu *cpu = t->cpu;
+	struct engine_cpu *e = t->interp;
+	struct tlink *link = t->link;
+	struct tblock *to;
+	struct iblock *b;
+	const uint8_t *rx;
+
+	rx = link || t->short_budget ? NULL : jumps_find(t);
+	t->short_budget = false;
+	if (rx) {
+		run_code(t, rx, cpu->rip & PAGE_OFFSET_MASK);
+		return;
+	}
+	b = find_block(e);
+	if (b && (cpu->mode & X86_MODE_POLLS))
+		b->heat = UINT32_MAX; /* one instruction at a time */
+	if (!b || b->heat > 1) {
+		t->link = NULL;
+		interp_step(e, b);
+		return;
+	}
+	to = code_find(t->code, b->gpa, b->gpa2, b->mode);
+	if (!to) {
+		trace_hot(t, b);
+		return;
+	}
+	try_link(t, to);
+	jumps_remember(t, to);
+	if (cpu->budget < to->insns) {
+		t->link = NULL;
+		b->heat = 2; /* not hot for once: the interpreter does the last few */
+		interp_step(e, b);
+		b->heat = 1;
+		return;
+	}
+	run_code(t, to->rx, to->gpa & PAGE_OFFSET_MASK);
+}
+
+/* What is delivered here leads elsewhere than the exit that is to be linked. */
+static int boundary(struct translate *t)
+{
+	const struct x86_cpu *cpu = t->cpu;
+	uint64_t rip = cpu->rip;
+	x86_mode_t mode = cpu->mode;
+	int why = interp_boundary(t->interp);
+
+	if (cpu->rip != rip || cpu->mode != mode)
+		t->link = NULL;
+	return why;
+}
+
+static enum engine_exit run(struct engine_cpu *e, uint64_t insns)
+{
+	struct translate *t = e->client.opaque;
+	struct x86_cpu *cpu = e->cpu;
+	int why;
+
+	cpu->budget = insns > INT64_MAX ? INT64_MAX : (int64_t)insns;
+	cpu->run_budget = cpu->budget;
+	e->hot.link = NULL;
+	t->link = NULL;
+	cpu->exit_code = X86_EXIT_NONE;
+	x86_mxcsr_enter(cpu);
+	while ((why = boundary(t)) < 0) {
+		if (cpu->budget <= 0) {
+			why = ENGINE_EXIT_BUDGET;
+			break;
+		}
+		step(t);
+	}
+	cpu->block_insns = 0;
+	x86_mxcsr_leave(cpu);
+	interp_account(cpu);
+	return (enum engine_exit)why;
+}
+
+/* ---- as the interpreter's client */
+static unsigned dropped(void *opaque, uint64_t gpa, size_t len)
+{
+	struct translate *t = opaque;
+	unsigned n = code_drop(t->code, gpa, len);
+
+	t->link = NULL;
+	if (n)
+		jumps_flush(t, true);
+	return n;
+}
+
+static void dropped_all(void *opaque)
+{
+	struct translate *t = opaque;
+
+	code_drop_all(t->code);
+	t->link = NULL;
+	jumps_flush(t, true);
+}
+
+static void flush_jumps(void *opaque, bool global)
+{
+	jumps_flush(opaque, global);
+}
+
+/* ---- life */
+static void probe(struct engine_info *out)
+{
+	char why[sizeof(out->why)];
+
+	out->works = host_code_probe(why, sizeof(why)) == 0;
+	memcpy(out->why, why, sizeof(why));
+	memcpy(out->cost, "2 to 5 times slower than the host", 34);
+}
+
+static void cpu_destroy(struct engine_cpu *e)
+{
+	struct translate *t = e ? e->client.opaque : NULL;
+
+	if (t) {
+		code_destroy(t->code);
+		host_free(t);
+	}
+	interp_destroy(e);
+}
+
+static void make_thunks(struct translate *t)
+{
+	struct x64_asm a = {0};
+
+	pins_choose(&t->gen.pins, t->cfg.stress & ENGINE_STRESS_RANDOM_REGS
+					  ? t->cfg.stress_seed * 2 + 1 + t->cpu->index * 2
+					  : 0);
+	t->gen.vec_bytes = 16;
+	code_thunk_room(t->code, &a.at, &a.end);
+	thunks_emit(&a, &t->gen.thunks, &t->gen.pins, t->gen.vec_bytes, &slow_calls);
+	BUG_ON(a.overflow, "the thunks do not fit");
+}
+
+static int cpu_create(struct engine_cpu **out, struct engine_group *g, struct x86_cpu *cpu,
+		      const struct engine_config *cfg, struct error *err)
+{
+	struct translate *t = host_alloc(sizeof(*t));
+	size_t bytes = cfg->code_cache_bytes ? cfg->code_cache_bytes : DEFAULT_CODE_BYTES;
+	uint32_t hot = cfg->hot_threshold ? cfg->hot_threshold : DEFAULT_HOT;
+	struct engine_cpu *e;
+	int r;
+
+	if (!t)
+		return error_set(err, -ENOMEM, "out of memory for the translator");
+	if (cfg->stress & ENGINE_STRESS_TINY_CACHE)
+		bytes = 1 << 20;
+	t->cfg = *cfg;
+	t->cpu = cpu;
+	t->group = g;
+	t->dump.cfg = &t->cfg;
+	t->max_insns = cfg->max_block_insns && cfg->max_block_insns < BLOCK_INSNS
+			       ? cfg->max_block_insns
+			       : BLOCK_INSNS;
+	t->max_trace = (cfg->stress & ENGINE_STRESS_NO_TRACE) || cfg->max_block_insns == 1
+			       ? 0
+			       : TRACE_INSNS;
+	r = code_create(&t->code, cpu->space, bytes, cpu, &t->cfg, err);
+	if (!r)
+		r = interp_create(&e, g, cpu, cfg, INTERP_BYTES, hot, err);
+	if (r) {
+		code_destroy(t->code);
+		host_free(t);
+		return r;
+	}
+	e->client = (struct interp_client){t, dropped, dropped_all, flush_jumps};
+	t->interp = e;
+	cpu->jump_table = t->jump;
+	t->gen.no_chain = cfg->stress & ENGINE_STRESS_NO_CHAIN;
+	make_thunks(t);
+	*out = e;
+	return 0;
+}
+
+const struct engine engine_translate = {
+	.name = "translate",
+	.text = "compiles hot code to host code; the interpreter does the rest",
+	.probe = probe,
+	.cpu_create = cpu_create,
+	.cpu_destroy = cpu_destroy,
+	.run = run,
+};

@@ -1,0 +1,300 @@
+/*
+ * Code generation for one block or trace, from IR to host code, in one pass over the operations
+ * with the uses counted before (analyze.c). See docs/architecture.md for the picture.
+ *
+ * - A value is in a host register, in a spill slot, in its guest register's place in the CPU
+ *   struct ("home"), or a constant. A `get` of a pinned guest register is an alias of the pin.
+ * - Values whose bits are another's (zext of what is zero-extended already, trunc) have it as
+ *   their representative `rep` and cost nothing.
+ * - `put` of a pinned register aims to be free: the operation that makes the value is told to
+ *   make it in the pin (`hint`).
+ * - put_flags is pending until someone may look: exits, calls, and the slow paths of memory
+ *   accesses store it, out of the way of the hot path.
+ */
+#ifndef ENGINE_TRANSLATE_X64_GEN_H
+#define ENGINE_TRANSLATE_X64_GEN_H
+
+#include "base/bits.h"
+#include "base/error.h"
+#include "engine/translate/x64/asm.h"
+#include "engine/translate/x64/frame.h"
+#include "ir/ir.h"
+#include "isa/x86/regs.h"
+
+enum {
+	VAL_ALIAS = 1 << 0,  /* reg is a pinned register: not the value's own */
+	VAL_SPILLED = 1 << 1,
+	VAL_HOME = 1 << 2,   /* in guest state at `home` too */
+	VAL_ZX = 1 << 3,     /* bits above the type are 0 in the register */
+	VAL_FUSED = 1 << 4,  /* compare: emitted at its only user */
+	VAL_FOLDED = 1 << 5, /* address arithmetic: emitted as part of the access */
+	VAL_VEC = 1 << 6,    /* lives in a vector register */
+	VAL_VEC_LOAD = 1 << 7, /* an integer load whose only user wants it in a vector register */
+};
+
+struct val {
+	uint8_t reg;	 /* host register, or X64_NO_REG */
+	uint8_t hint;	 /* pin to make the value in, or X64_NO_REG */
+	uint16_t flags;
+	ir_ref rep;
+	uint16_t last;	 /* index of the last operation that needs it, cold paths included */
+	uint16_t real;	 /* ... but for pending flags */
+	uint16_t uses;
+	uint16_t slot;
+	uint32_t home;
+	ir_ref next;	 /* in state_list */
+};
+
+/* Flags that guest state does not show yet. */
+struct pending {
+	bool active;
+	bool stored[4]; /* cc_a, cc_b, cc_c, cc_kind are in place */
+	uint32_t key;
+	ir_ref arg[3];
+};
+
+/* Where an operand is, for code that is emitted later. */
+struct place {
+	uint8_t kind; /* PLACE_* */
+	uint8_t reg;
+	uint8_t target; /* 0..3: cc_a, cc_b, cc_c, cc_kind */
+	int32_t disp;
+	uint64_t imm;
+};
+enum { PLACE_REG, PLACE_MEM, PLACE_CONST };
+
+struct flush { /* stores that make the pending flags visible */
+	unsigned count;
+	struct place place[4];
+};
+
+/* Code out of the way, emitted after the block's last operation. */
+struct cold {
+	uint8_t kind; /* COLD_* */
+	uint8_t reg;	  /* linear address */
+	uint8_t reg2;	  /* value */
+	uint8_t rmw;	  /* host address for the write to come: 0 after a slow read; or X64_NO_REG */
+	bool vec;
+	bool is_const;	  /* store: value is imm */
+	int32_t imm;
+	struct place place; /* COLD_STORE after a read of the same place: linear address */
+	enum ir_type type;
+	uint8_t *from[2]; /* jumps that lead here */
+	uint8_t *back;	  /* where it goes on */
+	uint16_t index;	  /* IR operation */
+	int16_t guest;	  /* number of its instruction */
+	uint32_t access;
+	uint32_t unretired;
+	int64_t delta;	  /* exit */
+	uint16_t link;
+	int32_t offset;	  /* of the guest instruction, from the page's start */
+	uint8_t len;
+	struct flush flush;
+};
+enum { COLD_LOAD, COLD_STORE, COLD_STORE_AGAIN, COLD_ATOMIC, COLD_EXIT, COLD_LINK, COLD_POLL,
+       COLD_BUDGET, COLD_VEC, COLD_INDIRECT };
+
+/* Places in the emitted code, as offsets from its start. */
+struct gen_link {
+	uint32_t jump;	 /* displacement to patch */
+	uint32_t stub;	 /* what it leads to while not linked */
+	uint32_t place;	 /* return address of the stub's call: frame.place */
+	uint32_t expect; /* cross-page: the immediate that holds the page number expected, or 0 */
+	int32_t target;	 /* guest offset from the page's start */
+	uint16_t unretired; /* already given back: 0 */
+};
+struct gen_fault {
+	uint32_t place;	 /* frame.place when the operation aborts */
+	int32_t offset;	 /* its instruction, from the page's start */
+	uint16_t index;	 /* instructions of the block before it */
+	uint8_t len;
+};
+
+enum { GEN_JUMP_BITS = 12, GEN_JUMP_SIZE = 1 << GEN_JUMP_BITS };
+/* cpu->jump_table: where a RIP's code is. tag = RIP ^ gen_source.tag. */
+struct gen_jump {
+	uint64_t tag;
+	const uint8_t *code;
+};
+static inline unsigned gen_jump_index(uint64_t rip)
+{
+	return (unsigned)((rip ^ rip >> GEN_JUMP_BITS) & (GEN_JUMP_SIZE - 1));
+}
+
+enum { GEN_COLD_MAX = 2048, GEN_LINKS_MAX = 512, GEN_FAULTS_MAX = 4096 };
+
+/* What is to be compiled, and where it came from. */
+struct gen_source {
+	const struct ir_block *b;
+	x86_mode_t mode;
+	uint64_t gpa;	   /* of its first byte */
+	uint64_t lo, hi;   /* gpa range of the code it was made from */
+	uint32_t cc_kind;  /* flags the guest has at this moment: what code at its start may expect */
+	uint64_t tag;	   /* jump table: XORed with RIP */
+};
+
+struct gen {
+	/* fixed */
+	struct pins pins;
+	struct thunks thunks;
+	unsigned host; /* PINS_HOST_* */
+	unsigned vec_bytes;
+	bool no_chain;
+
+	/* the block at hand */
+	struct x64_asm a;
+	const struct gen_source *src;
+	const struct ir_block *b;
+	uint8_t *start;
+	int32_t page_offset; /* of the block's first byte */
+	unsigned index;	     /* operation being emitted */
+	int guest;	     /* current instruction's number */
+	int32_t guest_offset;
+	uint8_t guest_len;
+	bool uses_vec;
+	bool failed;	     /* too large for some table: compile less */
+
+	ir_ref owner[16], vec_owner[16]; /* of temporaries */
+	uint32_t locked, vec_locked;
+	ir_ref slot_owner[FRAME_INT_SLOTS], vec_slot_owner[FRAME_VEC_SLOTS];
+	ir_ref state_list[32]; /* values that alias or have their home in guest GPR 0-15, vector 16-31 */
+	struct pending pending;
+	const uint8_t *flags_at; /* host flags are those of flags_val up to here */
+	ir_ref flags_val;
+	/* a read-modify-write in progress: host address of its memory, 0 after a slow read */
+	ir_ref rmw_address;
+	uint8_t rmw_reg;
+	enum ir_type rmw_type;
+
+	struct cold cold[GEN_COLD_MAX];
+	unsigned cold_count;
+	struct gen_link link[GEN_LINKS_MAX];
+	unsigned link_count;
+	struct gen_fault fault[GEN_FAULTS_MAX];
+	unsigned fault_count;
+	struct val val[IR_BLOCK_MAX];
+};
+
+/* Compile src into the buffer [at, end). Returns the bytes used, 0 if it does not fit the buffer or
+ * a table. Links and faults are left in g. */
+size_t gen_compile(struct gen *g, const struct gen_source *src, uint8_t *at, uint8_t *end);
+
+/* ---- analyze.c */
+void gen_analyze(struct gen *g);
+bool gen_is_sync_point(const struct ir_insn *i);
+/* Does the 128-bit result, made in a pinned register, leave the upper half of it alone? (vec.c) */
+bool gen_keeps_upper(const struct ir_insn *i);
+
+/* ---- alloc.c: values to registers. Registers handed out stay locked until gen_end_op. `vec` chooses
+ * the bank; masks have a bit per host register of it. */
+static inline ir_ref gen_rep(const struct gen *g, ir_ref v)
+{
+	return g->val[v].rep;
+}
+static inline uint32_t gen_bit(unsigned reg)
+{
+	return reg < 32 ? 1u << reg : 0;
+}
+void gen_reset(struct gen *g);
+/* The register that holds v, loaded if need be. */
+unsigned gen_use(struct gen *g, ir_ref v);
+unsigned gen_use_vec(struct gen *g, ir_ref v);
+/* A temporary for the duration of this operation. */
+unsigned gen_temp(struct gen *g);
+unsigned gen_temp_vec(struct gen *g);
+/* A certain temporary, emptied and locked. */
+void gen_take(struct gen *g, unsigned reg);
+void gen_take_vec(struct gen *g, unsigned reg);
+void gen_release(struct gen *g, unsigned reg); /* a temporary is not needed any more */
+/* A register for the result v: the pin it is to end in, or a temporary, perhaps that of an operand
+ * that dies here. Never one in `keep`: what is still read after the result begins to be written. */
+unsigned gen_def(struct gen *g, ir_ref v, uint32_t keep);
+unsigned gen_def_vec(struct gen *g, ir_ref v, uint32_t keep);
+/* The same, holding a's value already. */
+unsigned gen_def_copy(struct gen *g, ir_ref v, ir_ref a, uint32_t keep);
+unsigned gen_def_copy_vec(struct gen *g, ir_ref v, ir_ref a, uint32_t keep);
+/* v is in temporary reg (locked, without owner) from now on. */
+void gen_bind(struct gen *g, ir_ref v, unsigned reg);
+void gen_bind_vec(struct gen *g, ir_ref v, unsigned reg);
+/* Constant value? Its bits above the type are 0. */
+bool gen_const(const struct gen *g, ir_ref v, uint64_t *out);
+/* The same, as an immediate that is sign-extended from 32 bits to the type. */
+bool gen_const32(const struct gen *g, ir_ref v, int32_t *out);
+/* Before guest state [offset, +bytes) is overwritten: save the values that stand for it. */
+void gen_state_written(struct gen *g, uint32_t offset, unsigned bytes);
+/* v now equals guest register state at offset: in pin `reg`, or in memory only (X64_NO_REG). */
+void gen_state_equals(struct gen *g, ir_ref v, uint32_t offset, unsigned reg);
+/* Unlock all; free what the operation was the last to use. */
+void gen_end_op(struct gen *g);
+/* Values in temporaries that live on go to memory: before calls into C. */
+void gen_spill_temps(struct gen *g);
+struct place gen_place(struct gen *g, ir_ref v);
+/* The host address kept for a read-modify-write is not good any more, or its register is wanted. */
+void gen_rmw_cancel(struct gen *g);
+/* Guest register number of a state offset: 0-15, 16-31 (vectors), or -1. */
+int gen_state_reg(uint32_t offset);
+static inline unsigned gen_pin(const struct gen *g, int state_reg)
+{
+	return state_reg < 0 ? X64_NO_REG
+	       : state_reg < 16 ? g->pins.gpr[state_reg]
+				: g->pins.vec[state_reg - 16];
+}
+
+/* ---- flags.c */
+void gen_put_flags(struct gen *g, ir_ref f);
+void gen_flags_retire(struct gen *g, ir_ref v); /* v's register is wanted: store it in place */
+bool gen_flags_hold(const struct gen *g, ir_ref v);
+void gen_flags_snapshot(struct gen *g, struct flush *f);
+void gen_flags_store(struct gen *g, const struct flush *f);
+void gen_flags_flush(struct gen *g);
+/* Emit what makes host flags say whether compare or condition v holds; the condition code. */
+enum x64_cc gen_test(struct gen *g, ir_ref v);
+void emit_compare(struct gen *g, const struct ir_insn *i, ir_ref v);
+void emit_pack_flags(struct gen *g, const struct ir_insn *i, ir_ref v);
+/* Called by generated code: packed flags of frame.access, arg; of guest state. */
+uint64_t gen_eval_tuple(void *cpu, uint64_t a, uint64_t b, uint64_t c);
+uint64_t gen_eval_state(void *cpu, uint64_t a, uint64_t b, uint64_t c);
+
+/* ---- rules: one per IR operation */
+typedef void (*gen_rule)(struct gen *g, const struct ir_insn *i, ir_ref v);
+extern const gen_rule gen_rules[IR_OP_COUNT];
+
+void emit_binary(struct gen *g, const struct ir_insn *i, ir_ref v);
+void emit_shift(struct gen *g, const struct ir_insn *i, ir_ref v);
+void emit_mul(struct gen *g, const struct ir_insn *i, ir_ref v);
+void emit_mul_high(struct gen *g, const struct ir_insn *i, ir_ref v);
+void emit_unary(struct gen *g, const struct ir_insn *i, ir_ref v);
+void emit_count(struct gen *g, const struct ir_insn *i, ir_ref v);
+void emit_select(struct gen *g, const struct ir_insn *i, ir_ref v);
+void emit_extend(struct gen *g, const struct ir_insn *i, ir_ref v);
+void emit_pc(struct gen *g, const struct ir_insn *i, ir_ref v);
+void emit_get(struct gen *g, const struct ir_insn *i, ir_ref v);
+void emit_put(struct gen *g, const struct ir_insn *i, ir_ref v);
+void emit_load(struct gen *g, const struct ir_insn *i, ir_ref v);
+void emit_store(struct gen *g, const struct ir_insn *i, ir_ref v);
+void emit_atomic(struct gen *g, const struct ir_insn *i, ir_ref v);
+void emit_fence(struct gen *g, const struct ir_insn *i, ir_ref v);
+void emit_vop(struct gen *g, const struct ir_insn *i, ir_ref v);
+void emit_get_vec(struct gen *g, const struct ir_insn *i, ir_ref v);
+void emit_put_vec(struct gen *g, const struct ir_insn *i, ir_ref v);
+void emit_extend_vec(struct gen *g, const struct ir_insn *i, ir_ref v);
+void emit_call(struct gen *g, const struct ir_insn *i, ir_ref v);
+void emit_exit_if(struct gen *g, const struct ir_insn *i, ir_ref v);
+void emit_exit_unless(struct gen *g, const struct ir_insn *i, ir_ref v);
+void emit_exit(struct gen *g, const struct ir_insn *i, ir_ref v);
+void emit_exit_indirect(struct gen *g, const struct ir_insn *i, ir_ref v);
+void emit_exit_state(struct gen *g, const struct ir_insn *i, ir_ref v);
+
+/* Address of an access (folded arithmetic included) in a register. *temp: it is a temporary of this
+ * operation, which may be changed. */
+unsigned gen_address(struct gen *g, const struct ir_insn *i, bool *temp);
+void gen_call(struct gen *g, uint8_t *thunk, bool may_abort);
+void gen_vec_ensure(struct gen *g); /* guest vectors into host registers after a call */
+struct cold *gen_cold(struct gen *g, unsigned kind);
+void gen_cold_emit(struct gen *g);
+void gen_fault_here(struct gen *g, unsigned index, int32_t offset, unsigned len);
+void gen_prologue(struct gen *g);
+/* RIP, in RAX, is the target: find its block in the jump table or leave. */
+void gen_emit_jump(struct gen *g);
+
+#endif

@@ -1,0 +1,300 @@
+/*
+ * The routines that all generated code of a CPU shares: the way in and out, calls into C around
+ * which pinned registers are saved. System V calling convention (x86-64 psABI 3.2). Generated code
+ * runs with RSP a multiple of 16.
+ */
+#include "engine/translate/x64/frame.h"
+
+struct thunk_gen {
+	struct x64_asm *a;
+	const struct pins *p;
+	unsigned vec_bytes;
+};
+
+static const uint8_t kept[] = {X64_RBX, X64_RBP, X64_R12, X64_R13, X64_R14, X64_R15};
+static const uint8_t scratched[] = {X64_RAX, X64_RCX, X64_RDX, X64_RSI, X64_RDI,
+				    X64_R8,  X64_R9,  X64_R10, X64_R11};
+
+static struct x64_mem cpu_at(int32_t disp)
+{
+	return x64_at(X64_RBP, disp);
+}
+
+static void gprs(struct thunk_gen *t, bool save)
+{
+	for (unsigned n = 0; n < 16; n++) {
+		unsigned r = t->p->gpr[n];
+		if (r == X64_NO_REG)
+			continue;
+		if (save)
+			x64_mov_mr(t->a, 8, cpu_at(CPU(gpr) + 8 * (int32_t)n), r);
+		else
+			x64_mov_rm(t->a, 8, r, cpu_at(CPU(gpr) + 8 * (int32_t)n));
+	}
+}
+
+static void zero_upper(struct thunk_gen *t)
+{
+	if (t->vec_bytes == 32)
+		x64_vzeroupper(t->a);
+}
+
+static void guest_vecs(struct thunk_gen *t, bool save)
+{
+	for (unsigned n = 0; n < 16; n++) {
+		unsigned r = t->p->vec[n];
+		struct x64_mem m = cpu_at(CPU(vec) + 32 * (int32_t)n);
+		if (r == X64_NO_REG)
+			continue;
+		if (save)
+			x64_movv_mr(t->a, t->vec_bytes, m, r);
+		else
+			x64_movv_rm(t->a, t->vec_bytes, r, m);
+	}
+}
+
+static void all_vecs(struct thunk_gen *t, bool save)
+{
+	for (unsigned r = 0; r < 16; r++) {
+		struct x64_mem m = cpu_at(FRAME(saved) + 32 * (int32_t)r);
+		if (save)
+			x64_movv_mr(t->a, t->vec_bytes, m, r);
+		else
+			x64_movv_rm(t->a, t->vec_bytes, r, m);
+	}
+}
+
+static uint8_t *if_live(struct thunk_gen *t)
+{
+	x64_alu_mi(t->a, X64_CMP, 4, cpu_at(FRAME(vec_live)), 0);
+	return x64_jcc(t->a, X64_E, NULL);
+}
+
+/* Guest vector registers to their place, if they are in host registers. */
+static void vecs_home(struct thunk_gen *t)
+{
+	uint8_t *over = if_live(t);
+
+	guest_vecs(t, true);
+	x64_mov_mi(t->a, 4, cpu_at(FRAME(vec_live)), 0);
+	zero_upper(t);
+	x64_patch(over, t->a->at);
+}
+
+static uint8_t *emit_enter(struct thunk_gen *t)
+{
+	uint8_t *at = t->a->at;
+
+	for (unsigned i = 0; i < sizeof(kept); i++)
+		x64_push(t->a, kept[i]);
+	x64_alu_ri(t->a, X64_SUB, 8, X64_RSP, 8);
+	x64_mov_rr(t->a, 8, X64_RBP, X64_RDI);
+	x64_mov_rr(t->a, 8, X64_RAX, X64_RSI);
+	x64_mov_mi(t->a, 4, cpu_at(FRAME(vec_live)), 0);
+	gprs(t, false);
+	x64_jmp_r(t->a, X64_RAX);
+	return at;
+}
+
+static uint8_t *emit_leave(struct thunk_gen *t) /* jumped to with EAX = enum leave */
+{
+	uint8_t *at = t->a->at;
+
+	gprs(t, true);
+	vecs_home(t);
+	x64_alu_ri(t->a, X64_ADD, 8, X64_RSP, 8);
+	for (unsigned i = sizeof(kept); i-- > 0;)
+		x64_pop(t->a, kept[i]);
+	x64_ret(t->a);
+	return at;
+}
+
+static uint8_t *emit_reason(struct thunk_gen *t, enum leave why, const uint8_t *leave)
+{
+	uint8_t *at = t->a->at;
+
+	x64_mov_ri(t->a, X64_RAX, why);
+	x64_jmp(t->a, leave);
+	return at;
+}
+
+/* The return address says where the code was. */
+static uint8_t *emit_place(struct thunk_gen *t, enum leave why, const uint8_t *leave)
+{
+	uint8_t *at = t->a->at;
+
+	x64_pop(t->a, X64_RAX);
+	x64_mov_mr(t->a, 8, cpu_at(FRAME(place)), X64_RAX);
+	emit_reason(t, why, leave);
+	return at;
+}
+
+static void abort_if_asked(struct thunk_gen *t, const uint8_t *abort)
+{
+	x64_alu_mi(t->a, X64_CMP, 4, cpu_at(CPU(exit_code)), 0);
+	x64_jcc(t->a, X64_NE, abort);
+}
+
+static uint8_t *emit_helper(struct thunk_gen *t, const uint8_t *abort)
+{
+	uint8_t *at = t->a->at;
+
+	gprs(t, true);
+	vecs_home(t);
+	x64_mov_rr(t->a, 8, X64_RDI, X64_RBP);
+	x64_mov_rm(t->a, 8, X64_RSI, cpu_at(FRAME(arg[0])));
+	x64_mov_rm(t->a, 8, X64_RDX, cpu_at(FRAME(arg[1])));
+	x64_mov_rm(t->a, 8, X64_RCX, cpu_at(FRAME(arg[2])));
+	x64_alu_ri(t->a, X64_SUB, 8, X64_RSP, 8);
+	x64_call_r(t->a, X64_RAX);
+	x64_alu_ri(t->a, X64_ADD, 8, X64_RSP, 8);
+	gprs(t, false);
+	if (abort)
+		abort_if_asked(t, abort);
+	x64_ret(t->a);
+	return at;
+}
+
+static void push_all(struct thunk_gen *t)
+{
+	uint8_t *over;
+
+	for (unsigned i = 0; i < sizeof(scratched); i++)
+		x64_push(t->a, scratched[i]);
+	over = if_live(t);
+	all_vecs(t, true);
+	zero_upper(t);
+	x64_patch(over, t->a->at);
+}
+
+static void pop_all(struct thunk_gen *t)
+{
+	uint8_t *over = if_live(t);
+
+	all_vecs(t, false);
+	x64_patch(over, t->a->at);
+	for (unsigned i = sizeof(scratched); i-- > 0;)
+		x64_pop(t->a, scratched[i]);
+}
+
+static uint8_t *emit_access(struct thunk_gen *t, uintptr_t fn, const uint8_t *abort)
+{
+	uint8_t *at = t->a->at;
+
+	push_all(t);
+	x64_mov_rr(t->a, 8, X64_RDI, X64_RBP);
+	x64_mov_ri(t->a, X64_RAX, fn);
+	/* the return address, behind what was pushed */
+	x64_mov_rm(t->a, 8, X64_RCX, x64_at(X64_RSP, 8 * (int32_t)sizeof(scratched)));
+	x64_mov_mr(t->a, 8, cpu_at(FRAME(place)), X64_RCX);
+	x64_call_r(t->a, X64_RAX);
+	pop_all(t);
+	abort_if_asked(t, abort);
+	x64_ret(t->a);
+	return at;
+}
+
+static uint8_t *emit_vop(struct thunk_gen *t)
+{
+	uint8_t *at = t->a->at;
+
+	push_all(t);
+	x64_lea(t->a, 8, X64_RDI, cpu_at(FRAME(vec_result)));
+	x64_lea(t->a, 8, X64_RSI, cpu_at(FRAME(vec_arg[0])));
+	x64_lea(t->a, 8, X64_RDX, cpu_at(FRAME(vec_arg[1])));
+	x64_lea(t->a, 8, X64_RCX, cpu_at(FRAME(vec_arg[2])));
+	x64_mov_rm(t->a, 4, X64_R8, cpu_at(FRAME(access)));
+	x64_call_r(t->a, X64_RAX);
+	pop_all(t);
+	x64_ret(t->a);
+	return at;
+}
+
+static uint8_t *emit_vec_load(struct thunk_gen *t)
+{
+	uint8_t *at = t->a->at;
+
+	guest_vecs(t, false);
+	x64_mov_mi(t->a, 4, cpu_at(FRAME(vec_live)), 1);
+	x64_ret(t->a);
+	return at;
+}
+
+static uint8_t *emit_indirect(struct thunk_gen *t, const uint8_t *miss)
+{
+	uint8_t *at = t->a->at;
+
+	x64_mov_mr(t->a, 8, cpu_at(CPU(rip)), X64_RAX);
+	x64_jmp(t->a, miss);
+	return at;
+}
+
+void thunks_emit(struct x64_asm *a, struct thunks *t, const struct pins *p, unsigned vec_bytes,
+		 const struct frame_calls *calls)
+{
+	struct thunk_gen g = {a, p, vec_bytes};
+	const uint8_t *leave, *abort;
+
+	t->enter = emit_enter(&g);
+	leave = emit_leave(&g);
+	abort = emit_place(&g, LEAVE_ABORT, leave);
+	t->link = emit_place(&g, LEAVE_LINK, leave);
+	t->poll = emit_reason(&g, LEAVE_POLL, leave);
+	t->budget = emit_reason(&g, LEAVE_BUDGET, leave);
+	t->state = emit_reason(&g, LEAVE_STATE, leave);
+	t->indirect_miss = emit_reason(&g, LEAVE_INDIRECT, leave);
+	t->indirect = emit_indirect(&g, t->indirect_miss);
+	t->helper = emit_helper(&g, NULL);
+	t->helper_fault = emit_helper(&g, abort);
+	t->load = emit_access(&g, (uintptr_t)calls->load, abort);
+	t->store = emit_access(&g, (uintptr_t)calls->store, abort);
+	t->atomic = emit_access(&g, (uintptr_t)calls->atomic, abort);
+	t->vop = emit_vop(&g);
+	t->vec_load = emit_vec_load(&g);
+}
+
+/* ---- which registers */
+static unsigned pick(uint64_t *seed, unsigned below)
+{
+	*seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
+	return (unsigned)(*seed >> 33) % below;
+}
+
+static void shuffle(uint8_t *list, unsigned count, uint64_t *seed)
+{
+	for (unsigned i = count; i > 1; i--) {
+		unsigned j = pick(seed, i);
+		uint8_t x = list[i - 1];
+		list[i - 1] = list[j];
+		list[j] = x;
+	}
+}
+
+void pins_choose(struct pins *p, uint64_t seed)
+{
+	/* most used first; the others stay in memory */
+	uint8_t guest[16] = {X86_RAX, X86_RCX, X86_RDX, X86_RBX, X86_RSP, X86_RBP, X86_RSI, X86_RDI,
+			     X86_R8,  X86_R12, X86_R9,	X86_R13, X86_R14, X86_R15, X86_R10, X86_R11};
+	uint8_t host[10] = {X64_RBX, X64_R12, X64_R13, X64_R14, X64_R15,
+			    X64_RSI, X64_RDI, X64_R9,  X64_R10, X64_R11};
+	uint8_t vec[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+	unsigned pinned = 10, vec_pinned = 13;
+
+	if (seed) {
+		shuffle(guest, 16, &seed);
+		shuffle(host, 10, &seed);
+		shuffle(vec, 16, &seed);
+		pinned = pick(&seed, 11);
+		vec_pinned = pick(&seed, 14);
+	}
+	*p = (struct pins){.temp = {X64_RAX, X64_RCX, X64_RDX, X64_R8}, .temp_count = 4,
+			   .vec_temp = {0, 1, 2}, .vec_temp_count = 3};
+	for (unsigned i = 0; i < 16; i++) {
+		p->gpr[i] = X64_NO_REG;
+		p->vec[i] = X64_NO_REG;
+	}
+	for (unsigned i = 0; i < pinned; i++)
+		p->gpr[guest[i]] = host[i];
+	for (unsigned i = 0; i < vec_pinned; i++)
+		p->vec[vec[i]] = (uint8_t)(i + 3);
+}
