@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "engine/translate/translate_private.h"
+#include "isa/x86/cpuid.h"
 #include "isa/x86/fpu.h"
 #include "isa/x86/mode.h"
 
@@ -250,7 +251,11 @@ static void make_thunks(struct translate *t)
 	pins_choose(&t->gen.pins, t->cfg.stress & ENGINE_STRESS_RANDOM_REGS
 					  ? t->cfg.stress_seed * 2 + 1 + t->cpu->index * 2
 					  : 0);
-	t->gen.vec_bytes = 16;
+	t->gen.cpu = engine_host(&t->cfg);
+	t->gen.vec_bytes = host_cpu_has(&t->gen.cpu, HOST_CPU_AVX) && t->cpu->cpuid &&
+					   x86_has(t->cpu->cpuid, X86_FEAT_AVX)
+				   ? 32
+				   : 16;
 	code_thunk_room(t->code, &a.at, &a.end);
 	thunks_emit(&a, &t->gen.thunks, &t->gen.pins, t->gen.vec_bytes, &slow_calls);
 	BUG_ON(a.overflow, "the thunks do not fit");

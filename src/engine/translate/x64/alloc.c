@@ -34,7 +34,7 @@ void gen_reset(struct gen *g)
 		g->state_list[i] = IR_NONE;
 	g->locked = g->vec_locked = 0;
 	g->pending = (struct pending){0};
-	g->flags_at = NULL;
+	g->flags_at = g->packed_at = NULL;
 	g->rmw_address = IR_NONE;
 }
 
@@ -45,11 +45,6 @@ int gen_state_reg(uint32_t offset)
 	if (offset - X86_OFF_VEC(0) < 16 * 32)
 		return 16 + (int)((offset - X86_OFF_VEC(0)) / 32);
 	return -1;
-}
-
-static unsigned vec_bytes(const struct gen *g, ir_ref v)
-{
-	return g->b->insn[v].type == IR_V256 ? 32 : 16;
 }
 
 bool gen_const(const struct gen *g, ir_ref v, uint64_t *out)
@@ -82,7 +77,7 @@ static void move(struct gen *g, bool vec, ir_ref v, unsigned dst, unsigned src)
 	if (dst == src)
 		return;
 	if (vec)
-		x64_movv_rr(&g->a, vec_bytes(g, v), dst, src);
+		x64_movv_rr(&g->a, gen_vec_bytes(g, v), dst, src);
 	else
 		x64_mov_rr(&g->a, 8, dst, src);
 }
@@ -117,7 +112,7 @@ static void load(struct gen *g, ir_ref v, unsigned reg)
 		x64_mov_ri(&g->a, reg, c);
 	} else if (x->flags & VAL_SPILLED) {
 		if (x->flags & VAL_VEC)
-			x64_movv_rm(&g->a, vec_bytes(g, v), reg, slot_mem(x));
+			x64_movv_rm(&g->a, gen_vec_bytes(g, v), reg, slot_mem(x));
 		else
 			x64_mov_rm(&g->a, 8, reg, slot_mem(x));
 	} else {
@@ -148,7 +143,7 @@ static void spill(struct gen *g, ir_ref v)
 		return;
 	if (x->flags & VAL_VEC) {
 		x->slot = (uint16_t)free_slot(g, g->vec_slot_owner, FRAME_VEC_SLOTS, v);
-		x64_movv_mr(&g->a, vec_bytes(g, v), slot_mem(x), x->reg);
+		x64_movv_mr(&g->a, gen_vec_bytes(g, v), slot_mem(x), x->reg);
 	} else {
 		x->slot = (uint16_t)free_slot(g, g->slot_owner, FRAME_INT_SLOTS, v);
 		x64_mov_mr(&g->a, 8, slot_mem(x), x->reg);
@@ -396,12 +391,15 @@ static unsigned def_copy(struct gen *g, ir_ref v, ir_ref a, uint32_t keep, bool 
 	struct bank k = bank_of(g, vec);
 	struct val *x = &g->val[v], *y;
 	unsigned from, r;
+	bool wide;
 
 	a = gen_rep(g, a);
 	y = &g->val[a];
+	/* of what is wider only the low half: the pin's upper one may have to stay */
+	wide = vec && gen_vec_bytes(g, v) < gen_vec_bytes(g, a);
 	if (x->hint != X64_NO_REG) {
 		unsigned p = vec ? g->pins.vec[x->hint] : g->pins.gpr[x->hint];
-		from = y->reg;
+		from = wide ? use(g, a, vec) : y->reg;
 		if ((from == p && (y->flags & VAL_ALIAS)) || !(keep & gen_bit(p))) {
 			if (from != p && from != X64_NO_REG)
 				*k.locked |= gen_bit(from);
@@ -410,7 +408,7 @@ static unsigned def_copy(struct gen *g, ir_ref v, ir_ref a, uint32_t keep, bool 
 			if (from == X64_NO_REG)
 				load(g, a, p);
 			else
-				move(g, vec, a, p, from);
+				move(g, vec, wide ? v : a, p, from);
 			return p;
 		}
 	}
@@ -422,7 +420,7 @@ static unsigned def_copy(struct gen *g, ir_ref v, ir_ref a, uint32_t keep, bool 
 		return from;
 	}
 	r = take_any(g, &k);
-	move(g, vec, a, r, from);
+	move(g, vec, wide ? v : a, r, from);
 	bind(g, &k, v, r);
 	return r;
 }

@@ -62,6 +62,11 @@ static void set_rep(struct gen *g, ir_ref v, const struct ir_insn *i)
 		x->rep = a; /* the low half of a V256 */
 		return;
 	}
+	if (i->type == IR_V256 && gen_can_clear_upper(g, &g->b->insn[a])) {
+		g->val[a].flags |= VAL_VEX;
+		x->rep = a;
+		return;
+	}
 	if (!is_int(i->type) || (g->val[a].flags & VAL_VEC))
 		return;
 	if (g->b->insn[a].op == IR_CONST)
@@ -119,8 +124,12 @@ static void extend_operands(struct gen *g, ir_ref v, unsigned at)
 
 	if (i->op == IR_COND)
 		i = &g->b->insn[i->arg[0]];
-	for (unsigned k = 0; k < 3; k++)
-		needed_really(g, i->arg[k], at);
+	for (unsigned k = 0; k < 3; k++) {
+		ir_ref a = i->arg[k];
+		needed_really(g, a, at);
+		if (a != IR_NONE && (g->val[a].flags & VAL_FOLDED))
+			needed_really(g, g->b->insn[a].arg[0], at);
+	}
 }
 
 static bool is_load(unsigned op)
@@ -194,7 +203,7 @@ static void mark_vec_load(struct gen *g, ir_ref v, const struct ir_insn *i)
 	if (i->op != IR_VOP || (id != VOP_FROM32 && id != VOP_FROM64) || i->type != IR_V128)
 		return;
 	if (g->val[a].rep == a && is_load(g->b->insn[a].op) && g->val[a].uses == 1) {
-		g->val[a].flags |= VAL_VEC | VAL_VEC_LOAD;
+		g->val[a].flags |= VAL_VEC | VAL_VEC_LOAD | (g->val[v].flags & VAL_VEX);
 		g->val[v].rep = a;
 		g->val[a].last = g->val[v].last > g->val[a].last ? g->val[v].last : g->val[a].last;
 		g->val[a].real = g->val[v].real > g->val[a].real ? g->val[v].real : g->val[a].real;
@@ -283,6 +292,24 @@ static void fold(struct gen *g)
 			fold_address(g, b->insn[n].arg[0], n);
 	for (unsigned n = b->count; n-- > 0;)
 		mark_vec_load(g, (ir_ref)n, &b->insn[n]);
+	for (unsigned n = 0; n < b->count; n++)
+		g->val[n].rep = g->val[g->val[n].rep].rep;
+}
+
+/* Bits asked of packed flags that an operation made: by a test of the bits at the compare, or by the
+ * host's flags if they are still there. */
+static void fold_flag_bits(struct gen *g)
+{
+	for (unsigned n = 0; n < g->b->count; n++) {
+		const struct ir_insn *i = &g->b->insn[n];
+		enum x64_cc cc;
+		ir_ref of;
+
+		if (!gen_asks_flags(g, i, &of, &cc) || g->val[i->arg[0]].uses != 1)
+			continue;
+		g->val[i->arg[0]].flags |= VAL_FOLDED;
+		needed_really(g, of, n);
+	}
 }
 
 /* ---- hints */
@@ -328,14 +355,15 @@ static void hint(struct gen *g, unsigned put)
 
 	if (n < 0 || gen_pin(g, n) == X64_NO_REG || x->hint != X64_NO_REG)
 		return;
-	if (vec ? i->type != IR_V128 || i->imm != X86_OFF_VEC(n - 16) : i->type != IR_I64)
+	if (vec ? i->type < IR_V128 || i->imm != X86_OFF_VEC(n - 16) : i->type != IR_I64)
 		return;
 	if (vec != !!(x->flags & VAL_VEC) || !emits_into(&g->b->insn[v]) || put - v > HINT_REACH)
 		return;
 	if (x->flags & (VAL_FUSED | VAL_FOLDED))
 		return;
-	if (vec && !(x->flags & VAL_VEC_LOAD) &&
-	    (g->b->insn[v].type != IR_V128 || !gen_keeps_upper(&g->b->insn[v])))
+	if (vec && gen_vec_bytes(g, v) != ir_type_bytes((enum ir_type)i->type))
+		return;
+	if (vec && i->type == IR_V128 && !gen_keeps_upper(g, &g->b->insn[v]))
 		return;
 	if (hint_ok(g, v, put, n))
 		x->hint = (uint8_t)(vec ? n - 16 : n);
@@ -355,11 +383,13 @@ void gen_analyze(struct gen *g)
 	g->uses_vec = false;
 	count_uses(g);
 	fold(g);
+	fold_flag_bits(g);
 	fuse(g);
 	extend_pending(g);
 	for (unsigned n = 0; n < g->b->count; n++) {
 		if (g->b->insn[n].op == IR_PUT)
 			hint(g, n);
 		g->uses_vec |= touches_vec(g, n);
+		g->failed |= g->b->insn[n].type == IR_V256 && g->vec_bytes < 32;
 	}
 }

@@ -90,7 +90,7 @@ static void helper_args(struct gen *g, const struct ir_insn *i)
 		if (g->val[gen_rep(g, v)].flags & VAL_VEC) {
 			int32_t at = FRAME(vec_arg[0]) + 32 * (int32_t)k;
 			unsigned t = gen_temp(g);
-			x64_movv_mr(&g->a, g->b->insn[gen_rep(g, v)].type == IR_V256 ? 32 : 16,
+			x64_movv_mr(&g->a, ir_type_of(g->b, v) == IR_V256 ? 32 : 16,
 				    x64_at(X64_RBP, at), gen_use_vec(g, v));
 			x64_lea(&g->a, 8, t, x64_at(X64_RBP, at));
 			x64_mov_mr(&g->a, 8, arg, t);
@@ -245,10 +245,13 @@ static void give_back(struct gen *g, unsigned insns)
 void emit_exit_if(struct gen *g, const struct ir_insn *i, ir_ref v)
 {
 	enum x64_cc cc = gen_test(g, i->arg[0]);
-	struct cold *c;
+	bool packed = g->packed_at == g->a.at;
 	uint8_t *from = x64_jcc(&g->a, cc, NULL);
+	struct cold *c;
 
 	(void)v;
+	if (packed)
+		g->packed_at = g->a.at; /* a jump leaves flags alone */
 	c = gen_cold(g, COLD_EXIT);
 	c->from[0] = from;
 	c->delta = i->imm;
@@ -346,7 +349,9 @@ static void cold_load(struct gen *g, const struct cold *c)
 
 	x64_mov_mr(&g->a, 8, x64_at(X64_RBP, FRAME(address)), c->reg);
 	cold_call(g, c, g->thunks.load);
-	if (c->vec)
+	if (c->vex)
+		gen_load_vex(g, 16, c->reg2, value);
+	else if (c->vec)
 		x64_movv_rm(&g->a, c->type == IR_V256 ? 32 : 16, c->reg2, value);
 	else
 		x64_mov_rm(&g->a, 8, c->reg2, value);

@@ -173,13 +173,53 @@ static enum x64_cc swapped_cc(enum x64_cc cc)
 	}
 }
 
+bool gen_asks_flags(const struct gen *g, const struct ir_insn *i, ir_ref *of, enum x64_cc *cc)
+{
+	static const uint16_t mask[] = {X86_OF, X86_CF, X86_ZF, X86_CF | X86_ZF, X86_SF, X86_PF};
+	const struct ir_insn *bits;
+	uint64_t c;
+
+	if ((i->op != IR_EQ && i->op != IR_NE) || !gen_const(g, i->arg[1], &c) || c)
+		return false;
+	bits = &g->b->insn[i->arg[0]];
+	if (bits->op != IR_AND || !gen_const(g, bits->arg[1], &c) ||
+	    !gen_makes_flags(&g->b->insn[gen_rep(g, bits->arg[0])]))
+		return false;
+	*of = gen_rep(g, bits->arg[0]);
+	for (unsigned k = 0; k < 6; k++) {
+		*cc = (enum x64_cc)(2 * k + (i->op == IR_EQ));
+		if (mask[k] == c)
+			return true;
+	}
+	return false;
+}
+
+/* The flags that a vector operation just left are those of v. */
+static bool flags_are_packed(const struct gen *g, ir_ref v)
+{
+	return g->packed_at == g->a.at && g->packed_val == gen_rep(g, v);
+}
+
+static enum x64_cc test_flag_bits(struct gen *g, const struct ir_insn *i, ir_ref of, enum x64_cc cc)
+{
+	uint64_t mask;
+
+	if (flags_are_packed(g, of))
+		return cc;
+	gen_const(g, g->b->insn[i->arg[0]].arg[1], &mask);
+	x64_test_ri(&g->a, 4, gen_use(g, of), (int32_t)mask);
+	return i->op == IR_NE ? X64_NE : X64_E;
+}
+
 static enum x64_cc test_compare(struct gen *g, const struct ir_insn *i)
 {
 	enum x64_cc cc = compare_cc((enum ir_op)i->op);
 	enum ir_type t = (enum ir_type)i->imm;
-	ir_ref a = i->arg[0], b = i->arg[1];
+	ir_ref a = i->arg[0], b = i->arg[1], of;
 	uint64_t c;
 
+	if ((g->val[a].flags & VAL_FOLDED) && gen_asks_flags(g, i, &of, &cc))
+		return test_flag_bits(g, i, of, cc);
 	if (gen_const(g, a, &c) && !gen_const(g, b, &c)) {
 		ir_ref x = a;
 		a = b;
@@ -360,6 +400,9 @@ static enum x64_cc test_cond(struct gen *g, const struct ir_insn *i)
 		again(g, f);
 		return (enum x64_cc)c;
 	}
+	if (f->op == IR_MAKE_FLAGS && (f->imm >> 2) == IR_FLAGS_RAW &&
+	    flags_are_packed(g, f->arg[0]))
+		return (enum x64_cc)c;
 	if (f->op == IR_MAKE_FLAGS && (f->imm >> 2) == IR_FLAGS_RAW)
 		return test_packed(g, gen_use(g, f->arg[0]), c);
 	if (f->op == IR_MAKE_FLAGS && cond_uses(c) == USES_C && f->arg[2] != IR_NONE) {

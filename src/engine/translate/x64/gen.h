@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "engine/translate/x64/asm.h"
 #include "engine/translate/x64/frame.h"
+#include "host/host.h"
 #include "ir/ir.h"
 #include "isa/x86/regs.h"
 
@@ -30,6 +31,7 @@ enum {
 	VAL_FOLDED = 1 << 5, /* address arithmetic: emitted as part of the access */
 	VAL_VEC = 1 << 6,    /* lives in a vector register */
 	VAL_VEC_LOAD = 1 << 7, /* an integer load whose only user wants it in a vector register */
+	VAL_VEX = 1 << 8,    /* 128 bits, made with 0 in the register's upper half: its zext too */
 };
 
 struct val {
@@ -74,7 +76,7 @@ struct cold {
 	uint8_t reg;	  /* linear address */
 	uint8_t reg2;	  /* value */
 	uint8_t rmw;	  /* host address for the write to come: 0 after a slow read; or X64_NO_REG */
-	bool vec;
+	bool vec, vex;
 	bool is_const;	  /* store: value is imm */
 	int32_t imm;
 	struct place place; /* COLD_STORE after a read of the same place: linear address */
@@ -138,6 +140,7 @@ struct gen {
 	struct pins pins;
 	struct thunks thunks;
 	unsigned host; /* PINS_HOST_* */
+	struct host_cpu cpu; /* what may be used of the host */
 	unsigned vec_bytes;
 	bool no_chain;
 
@@ -161,6 +164,8 @@ struct gen {
 	struct pending pending;
 	const uint8_t *flags_at; /* host flags are those of flags_val up to here */
 	ir_ref flags_val;
+	const uint8_t *packed_at; /* the same for the operation packed_val, whose result is flags */
+	ir_ref packed_val;
 	/* a read-modify-write in progress: host address of its memory, 0 after a slow read */
 	ir_ref rmw_address;
 	uint8_t rmw_reg;
@@ -182,8 +187,14 @@ size_t gen_compile(struct gen *g, const struct gen_source *src, uint8_t *at, uin
 /* ---- analyze.c */
 void gen_analyze(struct gen *g);
 bool gen_is_sync_point(const struct ir_insn *i);
-/* Does the 128-bit result, made in a pinned register, leave the upper half of it alone? (vec.c) */
-bool gen_keeps_upper(const struct ir_insn *i);
+/* Of 128-bit results (vec_ops.c): made in a pinned register, do they leave its upper half alone? Can
+ * they be made with the upper half 0? */
+bool gen_keeps_upper(const struct gen *g, const struct ir_insn *i);
+bool gen_can_clear_upper(const struct gen *g, const struct ir_insn *i);
+/* A vector operation whose result is packed flags. */
+bool gen_makes_flags(const struct ir_insn *i);
+/* Compare i asks for bits of such a result, *of: the condition. */
+bool gen_asks_flags(const struct gen *g, const struct ir_insn *i, ir_ref *of, enum x64_cc *cc);
 
 /* ---- alloc.c: values to registers. Registers handed out stay locked until gen_end_op. `vec` chooses
  * the bank; masks have a bit per host register of it. */
@@ -194,6 +205,11 @@ static inline ir_ref gen_rep(const struct gen *g, ir_ref v)
 static inline uint32_t gen_bit(unsigned reg)
 {
 	return reg < 32 ? 1u << reg : 0;
+}
+/* Bytes of a vector register that v needs. */
+static inline unsigned gen_vec_bytes(const struct gen *g, ir_ref v)
+{
+	return g->b->insn[v].type == IR_V256 || (g->val[v].flags & VAL_VEX) ? 32 : 16;
 }
 void gen_reset(struct gen *g);
 /* The register that holds v, loaded if need be. */
@@ -275,6 +291,8 @@ void emit_store(struct gen *g, const struct ir_insn *i, ir_ref v);
 void emit_atomic(struct gen *g, const struct ir_insn *i, ir_ref v);
 void emit_fence(struct gen *g, const struct ir_insn *i, ir_ref v);
 void emit_vop(struct gen *g, const struct ir_insn *i, ir_ref v);
+/* Load 4, 8 or 16 bytes; the rest of the whole register becomes 0. */
+void gen_load_vex(struct gen *g, unsigned bytes, unsigned reg, struct x64_mem m);
 void emit_get_vec(struct gen *g, const struct ir_insn *i, ir_ref v);
 void emit_put_vec(struct gen *g, const struct ir_insn *i, ir_ref v);
 void emit_extend_vec(struct gen *g, const struct ir_insn *i, ir_ref v);

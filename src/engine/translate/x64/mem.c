@@ -148,7 +148,9 @@ static void load_from(struct gen *g, const struct ir_insn *i, ir_ref v, unsigned
 {
 	unsigned bytes = bytes_of(i);
 
-	if (g->val[v].flags & VAL_VEC)
+	if (g->val[v].flags & VAL_VEX)
+		gen_load_vex(g, bytes, d, m);
+	else if (g->val[v].flags & VAL_VEC)
 		x64_movv_rm(&g->a, bytes, d, m);
 	else if (bytes >= 4)
 		x64_mov_rm(&g->a, bytes, d, m);
@@ -173,6 +175,7 @@ void emit_load(struct gen *g, const struct ir_insn *i, ir_ref v)
 	c = cold_access(g, COLD_LOAD, i, ra, from);
 	c->reg2 = (uint8_t)d;
 	c->vec = vec;
+	c->vex = g->val[v].flags & VAL_VEX;
 	x64_mov_rm(&g->a, 8, t1, addend(i, t1));
 	if (rmw) {
 		x64_alu_rr(&g->a, X64_ADD, 8, t1, ra);

@@ -1,16 +1,14 @@
 /*
- * Rules for vectors: guest vector registers, and vector operations by the table of vop.c, or by a
- * call of their reference function where the host has no instruction for them.
+ * Rules for guest vector registers. Operations are in vec_ops.c.
  *
  * Legacy SSE encodings leave the upper half of a YMM register alone, which is what a 128-bit put of
  * a guest register asks for. On a host without AVX only the lower halves of pinned registers are in
  * host registers; blocks with 256-bit values are left to the interpreter.
  */
 #include "engine/translate/x64/gen.h"
-#include "ir/vop.h"
 
-static const struct x64_enc movss = {2, 1, 0x10, 0}, movsd = {3, 1, 0x10, 0}, movlhps = {0, 1, 0x16, 0},
-			    vmovaps = {0, 1, 0x28, 0};
+static const struct x64_enc movss = {2, 1, 0x10, 0}, movsd = {3, 1, 0x10, 0},
+			    movlhps = {0, 1, 0x16, 0}, vmovaps = {0, 1, 0x28, 0};
 
 static bool is_whole(const struct ir_insn *i, uint32_t low)
 {
@@ -46,8 +44,6 @@ void emit_get_vec(struct gen *g, const struct ir_insn *i, ir_ref v)
 	unsigned pin = gen_pin(g, n), bytes = ir_type_bytes((enum ir_type)i->type);
 	uint32_t low = n >= 16 ? offset - X86_OFF_VEC(n - 16) : 0;
 
-	if (i->type == IR_V256 && g->vec_bytes < 32)
-		g->failed = true;
 	if (n < 16) { /* a vector from elsewhere in the state */
 		x64_movv_rm(&g->a, bytes, gen_def_vec(g, v, 0), x64_at(X64_RBP, (int32_t)offset));
 	} else if (pin != X64_NO_REG && !is_whole(i, low)) {
@@ -86,7 +82,11 @@ static void put_part(struct gen *g, const struct ir_insn *i, unsigned pin, uint3
 		if (low == 0 || low == 8) {
 			t = gen_temp_vec(g);
 			x64_movd_xr(&g->a, bytes, t, gen_use(g, v));
-			x64_sse_rr(&g->a, low ? movlhps : i->type == IR_I32 ? movss : movsd, pin, t, -1);
+			x64_sse_rr(&g->a,
+				   low		       ? movlhps
+				   : i->type == IR_I32 ? movss
+						       : movsd,
+				   pin, t, -1);
 			return;
 		}
 	}
@@ -101,16 +101,17 @@ static void put_part(struct gen *g, const struct ir_insn *i, unsigned pin, uint3
 
 static void put_whole(struct gen *g, const struct ir_insn *i, unsigned pin)
 {
+	unsigned r, bytes = ir_type_bytes((enum ir_type)i->type);
 	ir_ref v = gen_rep(g, i->arg[0]);
-	unsigned r;
 
-	if (g->val[v].reg == pin && (g->val[v].flags & VAL_ALIAS) && i->type == IR_V128)
+	if (g->val[v].reg == pin && (g->val[v].flags & VAL_ALIAS))
 		return;
 	r = gen_use_vec(g, v);
 	gen_state_written(g, (uint32_t)i->imm, 32);
 	r = gen_use_vec(g, v);
-	x64_movv_rr(&g->a, ir_type_bytes((enum ir_type)i->type), pin, r);
-	gen_state_equals(g, v, (uint32_t)i->imm, pin);
+	x64_movv_rr(&g->a, bytes, pin, r);
+	if (gen_vec_bytes(g, v) == bytes)
+		gen_state_equals(g, v, (uint32_t)i->imm, pin);
 }
 
 void emit_put_vec(struct gen *g, const struct ir_insn *i, ir_ref ref)
@@ -122,8 +123,6 @@ void emit_put_vec(struct gen *g, const struct ir_insn *i, ir_ref ref)
 	ir_ref v = gen_rep(g, i->arg[0]);
 
 	(void)ref;
-	if (i->type == IR_V256 && g->vec_bytes < 32)
-		g->failed = true;
 	if (pin != X64_NO_REG && is_whole(i, low)) {
 		put_whole(g, i, pin);
 		return;
@@ -143,52 +142,13 @@ void emit_extend_vec(struct gen *g, const struct ir_insn *i, ir_ref v)
 {
 	unsigned r = gen_use_vec(g, i->arg[0]);
 
-	if (g->vec_bytes < 32)
-		g->failed = true;
-	else
+	if (g->vec_bytes == 32)
 		x64_vex_rr(&g->a, vmovaps, 0, gen_def_vec(g, v, 0), X64_NO_REG, r, -1);
 }
 
-/* ---- operations */
-bool gen_keeps_upper(const struct ir_insn *i)
+void gen_load_vex(struct gen *g, unsigned bytes, unsigned reg, struct x64_mem m)
 {
-	(void)i;
-	return true;
-}
+	struct x64_enc e = {bytes == 4 ? 2 : bytes == 8 ? 3 : 0, 1, 0x10, 0};
 
-/* By the reference function, through memory. */
-static void vop_call(struct gen *g, const struct ir_insn *i, ir_ref v)
-{
-	const struct vop_info *info = &vop_table[i->imm & 0xffff];
-	int32_t arg = FRAME(vec_arg[0]);
-
-	for (unsigned k = 0; k < 3; k++) {
-		struct x64_mem m = x64_at(X64_RBP, arg + 32 * (int32_t)k);
-		if (i->arg[k] == IR_NONE)
-			continue;
-		if (g->val[gen_rep(g, i->arg[k])].flags & VAL_VEC)
-			x64_movv_mr(&g->a, 16, m, gen_use_vec(g, i->arg[k]));
-		else
-			x64_mov_mr(&g->a, 8, m, gen_use(g, i->arg[k]));
-	}
-	x64_mov_mi(&g->a, 4, x64_at(X64_RBP, FRAME(access)), (int32_t)(i->imm >> 16 & 0xff));
-	gen_take(g, X64_RAX);
-	x64_mov_ri(&g->a, X64_RAX, (uint64_t)(uintptr_t)info->fn);
-	x64_call(&g->a, g->thunks.vop);
-	gen_release(g, X64_RAX);
-	if (info->result >= IR_V128)
-		x64_movv_rm(&g->a, 16, gen_def_vec(g, v, 0), x64_at(X64_RBP, FRAME(vec_result)));
-	else if (ir_type_bytes((enum ir_type)info->result) >= 4)
-		x64_mov_rm(&g->a, ir_type_bytes((enum ir_type)info->result), gen_def(g, v, 0),
-			   x64_at(X64_RBP, FRAME(vec_result)));
-	else
-		x64_movzx_rm(&g->a, gen_def(g, v, 0), x64_at(X64_RBP, FRAME(vec_result)),
-			     ir_type_bytes((enum ir_type)info->result));
-}
-
-void emit_vop(struct gen *g, const struct ir_insn *i, ir_ref v)
-{
-	if (g->val[v].rep != v)
-		return; /* loaded into a vector register */
-	vop_call(g, i, v);
+	x64_vex_rm(&g->a, e, 0, reg, X64_NO_REG, m, -1);
 }
