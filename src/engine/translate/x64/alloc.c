@@ -94,8 +94,8 @@ static void load_home(struct gen *g, ir_ref v, unsigned reg)
 	struct x64_mem m = x64_at(X64_RBP, (int32_t)g->val[v].home);
 	unsigned bytes = ir_type_bytes(ir_type_of(g->b, v));
 
-	if (bytes >= 16)
-		x64_movv_rm(&g->a, bytes, reg, m);
+	if (g->val[v].flags & VAL_VEC)
+		x64_movv_rm(&g->a, gen_vec_bytes(g, v), reg, m);
 	else if (bytes >= 4)
 		x64_mov_rm(&g->a, bytes, reg, m);
 	else

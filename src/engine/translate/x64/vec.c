@@ -134,7 +134,8 @@ void emit_put_vec(struct gen *g, const struct ir_insn *i, ir_ref ref)
 	if (n >= 0)
 		gen_state_written(g, offset, 1);
 	store_value(g, (enum ir_type)i->type, x64_at(X64_RBP, (int32_t)offset), v);
-	if (n >= 16 && is_whole(i, low) && g->b->insn[v].type == i->type)
+	if (n >= 16 && is_whole(i, low) &&
+	    gen_vec_bytes(g, v) == ir_type_bytes((enum ir_type)i->type))
 		gen_state_equals(g, v, offset, X64_NO_REG);
 }
 
