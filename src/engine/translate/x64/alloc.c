@@ -91,7 +91,7 @@ static struct x64_mem slot_mem(const struct val *x)
 
 static void load_home(struct gen *g, ir_ref v, unsigned reg)
 {
-	struct x64_mem m = x64_at(X64_RBP, (int32_t)g->val[v].home);
+	struct x64_mem m = x64_at(X64_RBP, STATE(g->val[v].home));
 	unsigned bytes = ir_type_bytes(ir_type_of(g->b, v));
 
 	if (g->val[v].flags & VAL_VEC)
@@ -558,5 +558,5 @@ struct place gen_place(struct gen *g, ir_ref v)
 	if (x->flags & VAL_SPILLED)
 		return (struct place){.kind = PLACE_MEM, .disp = slot_mem(x).disp};
 	BUG_ON(!(x->flags & VAL_HOME), "an operand of flags is nowhere");
-	return (struct place){.kind = PLACE_MEM, .disp = (int32_t)x->home};
+	return (struct place){.kind = PLACE_MEM, .disp = STATE(x->home)};
 }

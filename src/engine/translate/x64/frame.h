@@ -1,5 +1,5 @@
 /*
- * What generated code and C agree on. RBP holds the CPU struct; pinned guest registers live in host
+ * What generated code and C agree on. RBP points into the CPU struct; pinned guest registers live in host
  * registers from entry to exit, also across blocks; RAX, RCX, RDX, R8 and the low vector registers
  * are temporaries. Guest vector registers are in host registers only while frame.vec_live is set:
  * blocks that use them see to it at their start, whatever calls C saves them first.
@@ -35,8 +35,12 @@ struct frame {
 };
 _Static_assert(sizeof(struct frame) <= X86_SCRATCH_BYTES, "the frame fits the CPU's scratch");
 
-#define FRAME(member) ((int32_t)(offsetof(struct x86_cpu, scratch) + offsetof(struct frame, member)))
-#define CPU(member) ((int32_t)offsetof(struct x86_cpu, member))
+/* RBP points this far into the CPU struct, so that what is used most is in reach of 8 bits. */
+enum { FRAME_BIAS = 128 };
+/* Displacement from RBP of a state offset, and of members. */
+#define STATE(offset) ((int32_t)(offset) - FRAME_BIAS)
+#define FRAME(member) STATE(offsetof(struct x86_cpu, scratch) + offsetof(struct frame, member))
+#define CPU(member) STATE(offsetof(struct x86_cpu, member))
 
 static inline struct frame *cpu_frame(struct x86_cpu *cpu)
 {
@@ -97,7 +101,6 @@ struct pins {
 	uint32_t callee_saved; /* bit per host register that C functions keep */
 };
 
-enum { PINS_HOST_AVX = 1, PINS_HOST_BMI = 2 /* BMI1, BMI2, LZCNT */, PINS_HOST_SSE41 = 4 };
 /* seed 0: the good choice; else a random legal one. */
 void pins_choose(struct pins *p, uint64_t seed);
 

@@ -139,7 +139,6 @@ struct gen {
 	/* fixed */
 	struct pins pins;
 	struct thunks thunks;
-	unsigned host; /* PINS_HOST_* */
 	struct host_cpu cpu; /* what may be used of the host */
 	unsigned vec_bytes;
 	bool no_chain;

@@ -23,11 +23,16 @@ static void flags_are_of(struct gen *g, const struct ir_insn *i, ir_ref v)
 static enum x64_alu alu_of(unsigned op)
 {
 	switch (op) {
-	case IR_ADD: return X64_ADD;
-	case IR_SUB: return X64_SUB;
-	case IR_AND: return X64_AND;
-	case IR_OR: return X64_OR;
-	default: return X64_XOR;
+	case IR_ADD:
+		return X64_ADD;
+	case IR_SUB:
+		return X64_SUB;
+	case IR_AND:
+		return X64_AND;
+	case IR_OR:
+		return X64_OR;
+	default:
+		return X64_XOR;
 	}
 }
 
@@ -110,11 +115,16 @@ void emit_binary(struct gen *g, const struct ir_insn *i, ir_ref v)
 static enum x64_shift shift_of(unsigned op)
 {
 	switch (op) {
-	case IR_SHL: return X64_SHL;
-	case IR_SHR: return X64_SHR;
-	case IR_SAR: return X64_SAR;
-	case IR_ROL: return X64_ROL;
-	default: return X64_ROR;
+	case IR_SHL:
+		return X64_SHL;
+	case IR_SHR:
+		return X64_SHR;
+	case IR_SAR:
+		return X64_SAR;
+	case IR_ROL:
+		return X64_ROL;
+	default:
+		return X64_ROR;
 	}
 }
 
@@ -124,6 +134,19 @@ static unsigned shift_bytes(const struct ir_insn *i)
 	return i->op == IR_SHL ? wide(i) : bytes_of(i);
 }
 
+/* RORX rotates on the way to another register. */
+static bool rotated_by_copy(struct gen *g, const struct ir_insn *i, ir_ref v, unsigned n)
+{
+	unsigned bits = ir_type_bits((enum ir_type)i->type), ra;
+
+	if ((i->op != IR_ROL && i->op != IR_ROR) || bits < 32 || !n ||
+	    !host_cpu_has(&g->cpu, HOST_CPU_BMI2))
+		return false;
+	ra = gen_use(g, i->arg[0]);
+	x64_rorx(&g->a, wide(i), gen_def(g, v, 0), ra, i->op == IR_ROR ? n : bits - n);
+	return true;
+}
+
 void emit_shift(struct gen *g, const struct ir_insn *i, ir_ref v)
 {
 	unsigned bits = ir_type_bits((enum ir_type)i->type), d, rb;
@@ -131,6 +154,8 @@ void emit_shift(struct gen *g, const struct ir_insn *i, ir_ref v)
 	uint64_t n;
 
 	if (gen_const(g, i->arg[1], &n)) {
+		if (rotated_by_copy(g, i, v, (unsigned)n & (bits - 1)))
+			return;
 		d = gen_def_copy(g, v, i->arg[0], 0);
 		if (n & (bits - 1))
 			x64_shift_ri(&g->a, op, shift_bytes(i), d, (unsigned)n & (bits - 1));
@@ -138,7 +163,8 @@ void emit_shift(struct gen *g, const struct ir_insn *i, ir_ref v)
 			x64_mov_rr(&g->a, 4, d, d);
 		return;
 	}
-	if ((g->host & PINS_HOST_BMI) && bits >= 32 && i->op != IR_ROL && i->op != IR_ROR) {
+	if (host_cpu_has(&g->cpu, HOST_CPU_BMI2) && bits >= 32 && i->op != IR_ROL &&
+	    i->op != IR_ROR) {
 		unsigned ra = gen_use(g, i->arg[0]);
 		rb = gen_use(g, i->arg[1]);
 		d = gen_def(g, v, 0);
@@ -146,20 +172,18 @@ void emit_shift(struct gen *g, const struct ir_insn *i, ir_ref v)
 		return;
 	}
 	rb = gen_use(g, i->arg[1]);
-	if (rb != X64_RCX || bits < 32) {
-		if (rb == X64_RCX)
-			rb = X64_RCX; /* masked in place below: the value must not be needed later */
-		else
-			gen_take(g, X64_RCX);
-		if (rb == X64_RCX && g->val[gen_rep(g, i->arg[1])].last > g->index) {
-			unsigned t = gen_temp(g);
-			x64_mov_rr(&g->a, 4, t, X64_RCX);
-			gen_take(g, X64_RCX);
-			rb = t;
+	if (bits < 32) { /* the count is taken modulo the width */
+		unsigned t = gen_temp(g);
+		x64_mov_rr(&g->a, 4, t, rb);
+		x64_alu_ri(&g->a, X64_AND, 4, t, (int32_t)bits - 1);
+		gen_take(g, X64_RCX);
+		if (t != X64_RCX) {
+			x64_mov_rr(&g->a, 4, X64_RCX, t);
+			gen_release(g, t);
 		}
+	} else if (rb != X64_RCX) {
+		gen_take(g, X64_RCX);
 		x64_mov_rr(&g->a, 4, X64_RCX, rb);
-		if (bits < 32)
-			x64_alu_ri(&g->a, X64_AND, 4, X64_RCX, (int32_t)bits - 1);
 	}
 	d = gen_def_copy(g, v, i->arg[0], gen_bit(X64_RCX));
 	if (i->type == IR_I32)
@@ -336,7 +360,7 @@ void emit_pc(struct gen *g, const struct ir_insn *i, ir_ref v)
 /* ---- guest state */
 static struct x64_mem state(const struct ir_insn *i)
 {
-	return x64_at(X64_RBP, (int32_t)i->imm);
+	return x64_at(X64_RBP, STATE(i->imm));
 }
 
 void emit_get(struct gen *g, const struct ir_insn *i, ir_ref v)
@@ -391,7 +415,7 @@ static void put_pinned(struct gen *g, const struct ir_insn *i, int n, unsigned p
 	}
 	r = gen_use(g, v);
 	gen_state_written(g, (uint32_t)i->imm, 8);
-	r = gen_use(g, v); /* it may have been saved from the pin just now */
+	r = gen_use(g, v);	 /* it may have been saved from the pin just now */
 	if (i->type == IR_I32) { /* rare: the upper half stays */
 		unsigned t = gen_temp(g);
 		x64_mov_rr(&g->a, 4, t, r);

@@ -88,7 +88,7 @@ static uint8_t *emit_enter(struct thunk_gen *t)
 	for (unsigned i = 0; i < sizeof(kept); i++)
 		x64_push(t->a, kept[i]);
 	x64_alu_ri(t->a, X64_SUB, 8, X64_RSP, 8);
-	x64_mov_rr(t->a, 8, X64_RBP, X64_RDI);
+	x64_lea(t->a, 8, X64_RBP, x64_at(X64_RDI, FRAME_BIAS));
 	x64_mov_rr(t->a, 8, X64_RAX, X64_RSI);
 	x64_mov_mi(t->a, 4, cpu_at(FRAME(vec_live)), 0);
 	gprs(t, false);
@@ -141,7 +141,7 @@ static uint8_t *emit_helper(struct thunk_gen *t, const uint8_t *abort)
 
 	gprs(t, true);
 	vecs_home(t);
-	x64_mov_rr(t->a, 8, X64_RDI, X64_RBP);
+	x64_lea(t->a, 8, X64_RDI, x64_at(X64_RBP, -FRAME_BIAS));
 	x64_mov_rm(t->a, 8, X64_RSI, cpu_at(FRAME(arg[0])));
 	x64_mov_rm(t->a, 8, X64_RDX, cpu_at(FRAME(arg[1])));
 	x64_mov_rm(t->a, 8, X64_RCX, cpu_at(FRAME(arg[2])));
@@ -182,7 +182,7 @@ static uint8_t *emit_access(struct thunk_gen *t, uintptr_t fn, const uint8_t *ab
 	uint8_t *at = t->a->at;
 
 	push_all(t);
-	x64_mov_rr(t->a, 8, X64_RDI, X64_RBP);
+	x64_lea(t->a, 8, X64_RDI, x64_at(X64_RBP, -FRAME_BIAS));
 	x64_mov_ri(t->a, X64_RAX, fn);
 	/* the return address, behind what was pushed */
 	x64_mov_rm(t->a, 8, X64_RCX, x64_at(X64_RSP, 8 * (int32_t)sizeof(scratched)));
@@ -273,8 +273,9 @@ static void shuffle(uint8_t *list, unsigned count, uint64_t *seed)
 void pins_choose(struct pins *p, uint64_t seed)
 {
 	/* most used first; the others stay in memory */
-	uint8_t guest[16] = {X86_RAX, X86_RCX, X86_RDX, X86_RBX, X86_RSP, X86_RBP, X86_RSI, X86_RDI,
-			     X86_R8,  X86_R12, X86_R9,	X86_R13, X86_R14, X86_R15, X86_R10, X86_R11};
+	uint8_t guest[16] = {X86_RAX, X86_RCX, X86_RDX, X86_RBX, X86_RSP, X86_RBP,
+			     X86_RSI, X86_RDI, X86_R8,	X86_R12, X86_R9,  X86_R13,
+			     X86_R14, X86_R15, X86_R10, X86_R11};
 	uint8_t host[10] = {X64_RBX, X64_R12, X64_R13, X64_R14, X64_R15,
 			    X64_RSI, X64_RDI, X64_R9,  X64_R10, X64_R11};
 	uint8_t vec[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -287,8 +288,10 @@ void pins_choose(struct pins *p, uint64_t seed)
 		pinned = pick(&seed, 11);
 		vec_pinned = pick(&seed, 14);
 	}
-	*p = (struct pins){.temp = {X64_RAX, X64_RCX, X64_RDX, X64_R8}, .temp_count = 4,
-			   .vec_temp = {0, 1, 2}, .vec_temp_count = 3};
+	*p = (struct pins){.temp = {X64_RAX, X64_RCX, X64_RDX, X64_R8},
+			   .temp_count = 4,
+			   .vec_temp = {0, 1, 2},
+			   .vec_temp_count = 3};
 	for (unsigned i = 0; i < 16; i++) {
 		p->gpr[i] = X64_NO_REG;
 		p->vec[i] = X64_NO_REG;

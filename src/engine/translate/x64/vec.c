@@ -26,7 +26,7 @@ static void get_part(struct gen *g, const struct ir_insn *i, ir_ref v, unsigned 
 		return;
 	}
 	if (low >= 16 && g->vec_bytes == 16)
-		from = x64_at(X64_RBP, (int32_t)i->imm); /* upper halves are in memory */
+		from = x64_at(X64_RBP, STATE(i->imm)); /* upper halves are in memory */
 	else
 		x64_movv_mr(&g->a, g->vec_bytes, x64_at(X64_RBP, FRAME(value)), pin);
 	if (bytes >= 16)
@@ -45,7 +45,7 @@ void emit_get_vec(struct gen *g, const struct ir_insn *i, ir_ref v)
 	uint32_t low = n >= 16 ? offset - X86_OFF_VEC(n - 16) : 0;
 
 	if (n < 16) { /* a vector from elsewhere in the state */
-		x64_movv_rm(&g->a, bytes, gen_def_vec(g, v, 0), x64_at(X64_RBP, (int32_t)offset));
+		x64_movv_rm(&g->a, bytes, gen_def_vec(g, v, 0), x64_at(X64_RBP, STATE(offset)));
 	} else if (pin != X64_NO_REG && !is_whole(i, low)) {
 		get_part(g, i, v, pin, low);
 	} else if (pin != X64_NO_REG) {
@@ -53,11 +53,11 @@ void emit_get_vec(struct gen *g, const struct ir_insn *i, ir_ref v)
 	} else if (is_whole(i, low)) {
 		gen_state_equals(g, v, offset, X64_NO_REG);
 	} else if (bytes >= 16) {
-		x64_movv_rm(&g->a, bytes, gen_def_vec(g, v, 0), x64_at(X64_RBP, (int32_t)offset));
+		x64_movv_rm(&g->a, bytes, gen_def_vec(g, v, 0), x64_at(X64_RBP, STATE(offset)));
 	} else if (bytes >= 4) {
-		x64_mov_rm(&g->a, bytes, gen_def(g, v, 0), x64_at(X64_RBP, (int32_t)offset));
+		x64_mov_rm(&g->a, bytes, gen_def(g, v, 0), x64_at(X64_RBP, STATE(offset)));
 	} else {
-		x64_movzx_rm(&g->a, gen_def(g, v, 0), x64_at(X64_RBP, (int32_t)offset), bytes);
+		x64_movzx_rm(&g->a, gen_def(g, v, 0), x64_at(X64_RBP, STATE(offset)), bytes);
 	}
 }
 
@@ -91,7 +91,7 @@ static void put_part(struct gen *g, const struct ir_insn *i, unsigned pin, uint3
 		}
 	}
 	if (low >= 16 && g->vec_bytes == 16) {
-		store_value(g, (enum ir_type)i->type, x64_at(X64_RBP, (int32_t)i->imm), v);
+		store_value(g, (enum ir_type)i->type, x64_at(X64_RBP, STATE(i->imm)), v);
 		return;
 	}
 	x64_movv_mr(&g->a, g->vec_bytes, x64_at(X64_RBP, FRAME(value)), pin);
@@ -133,7 +133,7 @@ void emit_put_vec(struct gen *g, const struct ir_insn *i, ir_ref ref)
 	}
 	if (n >= 0)
 		gen_state_written(g, offset, 1);
-	store_value(g, (enum ir_type)i->type, x64_at(X64_RBP, (int32_t)offset), v);
+	store_value(g, (enum ir_type)i->type, x64_at(X64_RBP, STATE(offset)), v);
 	if (n >= 16 && is_whole(i, low) &&
 	    gen_vec_bytes(g, v) == ir_type_bytes((enum ir_type)i->type))
 		gen_state_equals(g, v, offset, X64_NO_REG);
