@@ -125,12 +125,7 @@ static ir_ref fold_left_zero(struct ir_insn *n)
 	return IR_NONE;
 }
 
-static bool is_int(unsigned t)
-{
-	return t >= IR_I8 && t <= IR_I64;
-}
-
-static ir_ref fold_bin(const struct ir_block *b, struct ir_insn *n)
+ir_ref ir_fold_bin(const struct ir_block *b, struct ir_insn *n)
 {
 	uint64_t x = 0, y = 0;
 	bool cx = ir_is_const(b, n->arg[0], &x), cy = ir_is_const(b, n->arg[1], &y);
@@ -151,7 +146,7 @@ static ir_ref fold_bin(const struct ir_block *b, struct ir_insn *n)
 	return cy ? fold_right_const(b, n, y) : IR_NONE;
 }
 
-static ir_ref fold_un(const struct ir_block *b, struct ir_insn *n)
+ir_ref ir_fold_un(const struct ir_block *b, struct ir_insn *n)
 {
 	const struct ir_insn *d = def(b, n->arg[0]);
 
@@ -177,13 +172,13 @@ static ir_ref fold_cmp_truth(const struct ir_block *b, struct ir_insn *n, uint64
 	return IR_NONE;
 }
 
-static ir_ref fold_cmp(const struct ir_block *b, struct ir_insn *n)
+ir_ref ir_fold_cmp(const struct ir_block *b, struct ir_insn *n)
 {
 	enum ir_type t = (enum ir_type)n->imm;
 	uint64_t x = 0, y = 0;
 	bool cx = ir_is_const(b, n->arg[0], &x), cy = ir_is_const(b, n->arg[1], &y);
 
-	if (!is_int(t))
+	if (!ir_is_int(t))
 		return IR_NONE;
 	if (cx && cy)
 		return become_const(n, IR_I8, ir_eval_cmp(n->op, t, x, y));
@@ -206,7 +201,7 @@ static ir_ref fold_cmp(const struct ir_block *b, struct ir_insn *n)
 	return IR_NONE;
 }
 
-static ir_ref fold_select(const struct ir_block *b, struct ir_insn *n)
+ir_ref ir_fold_select(const struct ir_block *b, struct ir_insn *n)
 {
 	uint64_t c;
 
@@ -217,7 +212,7 @@ static ir_ref fold_select(const struct ir_block *b, struct ir_insn *n)
 	return IR_NONE;
 }
 
-static ir_ref fold_extend(const struct ir_block *b, struct ir_insn *n)
+ir_ref ir_fold_extend(const struct ir_block *b, struct ir_insn *n)
 {
 	const struct ir_insn *d = def(b, n->arg[0]);
 
@@ -228,16 +223,14 @@ static ir_ref fold_extend(const struct ir_block *b, struct ir_insn *n)
 	if (d->op == IR_CONST)
 		return become_const(n, n->type,
 				    (uint64_t)bits_sext((uint64_t)d->imm, ir_type_bits(d->type)));
-	if (d->op == n->op) {
-		n->arg[0] = d->arg[0];
-	} else if (d->op == IR_ZEXT) { /* its sign is 0 */
-		n->op = IR_ZEXT;
-		n->arg[0] = d->arg[0];
-	}
-	return IR_NONE;
+	if (d->op != n->op && d->op != IR_ZEXT)
+		return IR_NONE;
+	n->op = d->op; /* the sign of a zero-extended value is 0 */
+	n->arg[0] = d->arg[0];
+	return ir_fold_extend(b, n);
 }
 
-static ir_ref fold_trunc(const struct ir_block *b, struct ir_insn *n)
+ir_ref ir_fold_trunc(const struct ir_block *b, struct ir_insn *n)
 {
 	const struct ir_insn *d = def(b, n->arg[0]);
 	enum ir_type inner;
@@ -246,19 +239,14 @@ static ir_ref fold_trunc(const struct ir_block *b, struct ir_insn *n)
 		return n->arg[0];
 	if (d->op == IR_CONST)
 		return become_const(n, n->type, (uint64_t)d->imm);
-	if (d->op == IR_TRUNC) {
-		n->arg[0] = d->arg[0];
-		return IR_NONE;
-	}
-	if (d->op != IR_ZEXT && d->op != IR_SEXT)
+	if (d->op != IR_TRUNC && d->op != IR_ZEXT && d->op != IR_SEXT)
 		return IR_NONE;
 	inner = ir_type_of(b, d->arg[0]);
-	if (inner == n->type)
-		return d->arg[0];
-	if (inner < n->type)
-		n->op = d->op;
 	n->arg[0] = d->arg[0];
-	return IR_NONE;
+	if (inner >= n->type)
+		return ir_fold_trunc(b, n);
+	n->op = d->op;
+	return ir_fold_extend(b, n);
 }
 
 /* The operands of a flags value if all are constants. */
@@ -274,7 +262,7 @@ static bool const_flags(const struct ir_block *b, const struct ir_insn *d, uint6
 	return true;
 }
 
-static ir_ref fold_flags_use(const struct ir_block *b, struct ir_insn *n)
+ir_ref ir_fold_flags_use(const struct ir_block *b, struct ir_insn *n)
 {
 	const struct ir_insn *d = def(b, n->arg[0]);
 	uint64_t v[3];
@@ -285,28 +273,4 @@ static ir_ref fold_flags_use(const struct ir_block *b, struct ir_insn *n)
 		return become_const(n, IR_I64, ir_flags_eval((uint32_t)d->imm, v[0], v[1], v[2]));
 	return become_const(n, IR_I8,
 			    ir_cond_eval((enum ir_cond)n->imm, (uint32_t)d->imm, v[0], v[1], v[2]));
-}
-
-ir_ref ir_fold(const struct ir_block *b, struct ir_insn *n)
-{
-	if (n->op >= IR_ADD && n->op <= IR_MULHS)
-		return is_int(n->type) ? fold_bin(b, n) : IR_NONE;
-	if (n->op >= IR_NOT && n->op <= IR_POPCNT)
-		return is_int(n->type) ? fold_un(b, n) : IR_NONE;
-	if (n->op >= IR_EQ && n->op <= IR_LES)
-		return fold_cmp(b, n);
-	switch (n->op) {
-	case IR_SELECT:
-		return fold_select(b, n);
-	case IR_ZEXT:
-	case IR_SEXT:
-		return is_int(n->type) || n->type == IR_V256 ? fold_extend(b, n) : IR_NONE;
-	case IR_TRUNC:
-		return is_int(n->type) || n->type == IR_V128 ? fold_trunc(b, n) : IR_NONE;
-	case IR_COND:
-	case IR_PACK_FLAGS:
-		return fold_flags_use(b, n);
-	default:
-		return IR_NONE;
-	}
 }

@@ -146,6 +146,7 @@ struct ir_block {
 	uint32_t guest_count;	/* guest instructions */
 	uint32_t guest_bytes;	/* from the first PC to the highest byte lifted */
 	bool overflow;		/* more than cap were appended: discard the block */
+	struct ir_folder *folder; /* folds what is appended; NULL: built as it comes (folder.h) */
 };
 
 /* The block has the bytes [offset, offset + len), from its first PC. */

@@ -16,7 +16,7 @@ struct ir_pass {
 extern const struct ir_pass ir_passes[]; /* in running order; ends with name NULL */
 
 /* Run all passes whose bit is not set in disabled (bit = index); verifies after each in debug
- * builds. */
+ * builds. Of a block that was built with a folder (folder.h) only those that folding has not done. */
 void ir_optimize(struct ir_block *b, uint64_t disabled);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/bits.h"
 #include "fake_isa.h"
 #include "ir/fold.h"
+#include "ir/folder.h"
 #include "ir/pass.h"
 #include "ir/vop.h"
 
@@ -396,11 +397,13 @@ static void random_insn(struct ir_block *b)
 	}
 }
 
-static void random_block(struct ir_block *b)
+static void random_block(struct ir_block *b, struct ir_folder *f)
 {
 	unsigned guests = 1 + pick(8);
 
 	ir_block_init(b, &fake_isa, storage, ARRAY_LEN(storage));
+	if (f)
+		ir_block_fold(b, f, 0);
 	for (unsigned g = 0; g < guests; g++) {
 		ir_guest(b, g, 1);
 		if (pick(3) == 0)
@@ -439,7 +442,7 @@ static void passes_keep_meaning(void **state)
 	struct ir_block b;
 
 	for (unsigned round = 0; round < 6000; round++) {
-		random_block(&b);
+		random_block(&b, NULL);
 		if (ir_verify(&b, msg, sizeof msg))
 			fail_msg("%s", msg);
 		if (round & 1) {
@@ -454,6 +457,23 @@ static void passes_keep_meaning(void **state)
 	}
 }
 
+/* Blocks folded as they are built: sound, and the passes that were done have nothing left to do. */
+static void folded_blocks(void **state)
+{
+	static struct ir_folder folder;
+	struct ir_block b;
+
+	for (unsigned round = 0; round < 3000; round++) {
+		random_block(&b, &folder);
+		if (ir_verify(&b, msg, sizeof msg))
+			fail_msg("%s", msg);
+		check_pass(&b, "all", optimize_all);
+		if (round & 1)
+			b.folder = NULL;
+		check_pass(&b, "again", optimize_all);
+	}
+}
+
 /* Optimized blocks get shorter on the whole, or the passes do nothing. */
 static void passes_shorten(void **state)
 {
@@ -461,7 +481,7 @@ static void passes_shorten(void **state)
 	struct ir_block b;
 
 	for (unsigned round = 0; round < 500; round++) {
-		random_block(&b);
+		random_block(&b, NULL);
 		before += b.count;
 		ir_optimize(&b, 0);
 		after += b.count;
@@ -490,6 +510,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(passes_keep_meaning),
+		cmocka_unit_test(folded_blocks),
 		cmocka_unit_test(passes_shorten),
 		cmocka_unit_test(full_block),
 	};

@@ -7,6 +7,7 @@
 
 #include "engine/interpret/cache.h"
 #include "engine/interpret/lower.h"
+#include "ir/folder.h"
 #include "ir/pass.h"
 #include "isa/x86/lift.h"
 
@@ -291,6 +292,7 @@ struct tracer {
 	struct lower *lower;
 	struct cache *cache;
 	struct ir_insn insn[IR_BLOCK_MAX];
+	struct ir_folder folder;
 	struct lowered low;
 };
 
@@ -321,6 +323,8 @@ static enum end run_trace(struct tracer *tr, struct x86_trace *t, uint64_t *reti
 	struct ir_block b;
 
 	ir_block_init(&b, &x86_isa, tr->insn, IR_BLOCK_MAX);
+	if (pick(2))
+		ir_block_fold(&b, &tr->folder, 0);
 	if (x86_lift_trace(tr->box->decoder, t, cpu->mode, cpu->cpuid, 1 + pick(IR_BLOCK_GUEST_MAX),
 			   &b) != X86_DECODE_OK)
 		return END_STRADDLES;

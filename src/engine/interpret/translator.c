@@ -8,6 +8,7 @@
 #include "engine/dump.h"
 #include "engine/interpret/interpret_private.h"
 #include "host/host.h"
+#include "ir/folder.h"
 #include "ir/pass.h"
 #include "isa/x86/lift.h"
 
@@ -19,6 +20,7 @@ struct translator {
 	struct lower *lower;
 	struct ir_block ir;
 	struct ir_insn insn[IR_BLOCK_MAX];
+	struct ir_folder folder;
 	struct lowered low;
 	/* what translator_place puts in */
 	uint64_t gpa, gpa2, lin;
@@ -64,6 +66,8 @@ static enum x86_decode_result lift(struct translator *t, const uint8_t *bytes, u
 
 	for (;; max /= 2) {
 		ir_block_init(&t->ir, &x86_isa, t->insn, IR_BLOCK_MAX);
+		if (!(t->cfg.dump & ENGINE_DUMP_IR)) /* that is: as lifted */
+			ir_block_fold(&t->ir, &t->folder, t->cfg.disabled_passes);
 		r = x86_lift_block(t->cfg.decoder, bytes, avail, t->mode, t->cpu->cpuid, max,
 				   &t->ir);
 		if (r == X86_DECODE_MORE)

@@ -1,16 +1,39 @@
-/* What the passes share: renaming values, finding the used ones, taking operations out. */
+/*
+ * What the passes share. They run together: those that replace values in one walk down the block,
+ * those that take operations out in one walk up; each is a bit of what a walk does, and can be left
+ * out.
+ */
 #ifndef IR_PASS_EDIT_H
 #define IR_PASS_EDIT_H
 
-#include <string.h>
+#include "ir/vop.h"
 
-#include "ir/ir.h"
+enum ir_down {
+	IR_DOWN_FORWARD_STATE = 1,
+	IR_DOWN_FOLD_CONDITIONS = 2,
+	IR_DOWN_FOLD_VALUES = 4,
+	IR_DOWN_ALL = 7,
+};
+enum ir_up { IR_UP_DEAD_PUTS = 1, IR_UP_DEAD_VALUES = 2 };
 
-/* The operation of an entry that a pass has taken out; only between the mark and the compaction. */
-enum { IR_DEAD = IR_OP_COUNT };
+void ir_walk_down(struct ir_block *b, unsigned what); /* enum ir_down */
+void ir_walk_up(struct ir_block *b, unsigned what);   /* enum ir_up */
 
-/* Take every IR_DEAD entry out and renumber what follows. No living entry may use a dead one. */
-void ir_block_compact(struct ir_block *b);
+/* fold_conditions.c: whether n reads flags made in the block in a way that is worth folding; and
+ * then: append what it comes to, at most IR_CONDITION_GROWTH operations, and return it. */
+enum { IR_CONDITION_GROWTH = 10 };
+bool ir_condition_folds(const struct ir_block *b, const struct ir_insn *n);
+ir_ref ir_condition_fold(struct ir_block *b, const struct ir_insn *n);
+
+/* As ir_insn_side_effect, for every operation of a walk. */
+static inline bool ir_insn_has_effect(const struct ir_insn *n)
+{
+	if (n->op == IR_CALL)
+		return ir_insn_side_effect(n);
+	if (n->op == IR_VOP)
+		return vop_table[n->imm & 0xffff].uses_mxcsr;
+	return ir_ops[n->op].side_effect;
+}
 
 /* Replace every argument of n by what it is known to be. */
 static inline void ir_insn_rename(struct ir_insn *n, const ir_ref *known)
@@ -19,48 +42,5 @@ static inline void ir_insn_rename(struct ir_insn *n, const ir_ref *known)
 		if (n->arg[k] != IR_NONE)
 			n->arg[k] = known[n->arg[k]];
 }
-
-/* A set of values of one block. Valid from 0 to the count it was cleared for. */
-struct ir_ref_set {
-	uint64_t bits[IR_BLOCK_MAX / 64];
-};
-
-static inline void ir_ref_set_clear(struct ir_ref_set *s, uint32_t count)
-{
-	memset(s->bits, 0, (count + 63) / 64 * 8);
-}
-
-static inline void ir_ref_set_add_args(struct ir_ref_set *s, const struct ir_insn *n)
-{
-	for (unsigned k = 0; k < 3; k++)
-		if (n->arg[k] != IR_NONE)
-			s->bits[n->arg[k] / 64] |= 1ull << (n->arg[k] % 64);
-}
-
-static inline bool ir_ref_set_has(const struct ir_ref_set *s, uint32_t r)
-{
-	return s->bits[r / 64] >> (r % 64) & 1;
-}
-
-/* Whether two ranges of state bytes have a byte in common. */
-static inline bool ir_state_overlap(uint64_t a, unsigned a_bytes, uint64_t b, unsigned b_bytes)
-{
-	return a < b + b_bytes && b < a + a_bytes;
-}
-
-/* The groups that hold state bytes [offset, offset + bytes); all if no register is known there. */
-static inline uint64_t ir_state_group(const struct ir_isa *isa, uint64_t offset, unsigned bytes)
-{
-	const struct ir_state_reg *r = ir_reg_at(isa, offset, bytes);
-
-	return r ? r->group : ~0ull;
-}
-
-/* The passes; their rows are in registry.c. */
-void ir_pass_forward_state(struct ir_block *b);
-void ir_pass_fold_conditions(struct ir_block *b);
-void ir_pass_fold_values(struct ir_block *b);
-void ir_pass_dead_puts(struct ir_block *b);
-void ir_pass_dead_values(struct ir_block *b);
 
 #endif

@@ -1,13 +1,10 @@
 /*
  * A condition of flags whose making is in the block becomes a compare of the operands or of the
  * recomputed result. What is not simple (parity, overflow, carries of adc and shifts) stays lazy.
- * A condition may become several operations, so the rest of the block is rebuilt from a copy.
  */
 #include "ir/pass/edit.h"
 
 #include "base/bits.h"
-
-enum { GROWTH_MAX = 10 }; /* operations in place of one */
 
 enum { CF = 1 << 0, PF = 1 << 2, ZF = 1 << 6, SF = 1 << 7, OF = 1 << 11, ALL = 0x8d5 };
 
@@ -59,7 +56,7 @@ static unsigned simple_conds(const struct ir_block *b, const struct ir_insn *f)
 	}
 }
 
-static bool can_fold(const struct ir_block *b, const struct ir_insn *n)
+bool ir_condition_folds(const struct ir_block *b, const struct ir_insn *n)
 {
 	const struct ir_insn *f;
 
@@ -212,8 +209,7 @@ static ir_ref fold_cond(struct source *s, enum ir_cond cond)
 	return carry_out(s, opposite);
 }
 
-/* n reads flags made by f: append what it comes to. */
-static ir_ref fold(struct ir_block *b, const struct ir_insn *n)
+ir_ref ir_condition_fold(struct ir_block *b, const struct ir_insn *n)
 {
 	const struct ir_insn f = b->insn[n->arg[0]];
 	struct source s = {b, &f, (enum ir_flags_kind)(f.imm >> 2),
@@ -222,41 +218,4 @@ static ir_ref fold(struct ir_block *b, const struct ir_insn *n)
 	if (n->op == IR_COND)
 		return fold_cond(&s, (enum ir_cond)n->imm);
 	return ir_zext(b, IR_I64, ir_bin_imm(b, IR_AND, f.arg[0], ALL));
-}
-
-/* Its own frame: the copy is large. */
-__attribute__((noinline)) static void rebuild(struct ir_block *b, uint32_t first)
-{
-	struct ir_insn old[IR_BLOCK_MAX];
-	ir_ref moved[IR_BLOCK_MAX];
-	uint32_t count = b->count;
-
-	memcpy(old, b->insn + first, (count - first) * sizeof *old);
-	for (uint32_t i = 0; i < first; i++)
-		moved[i] = (ir_ref)i;
-	b->count = first;
-	for (uint32_t i = first; i < count; i++) {
-		struct ir_insn *n = &old[i - first];
-
-		ir_insn_rename(n, moved);
-		if (can_fold(b, n)) {
-			moved[i] = fold(b, n);
-		} else {
-			moved[i] = (ir_ref)b->count;
-			b->insn[b->count++] = *n;
-		}
-	}
-}
-
-void ir_pass_fold_conditions(struct ir_block *b)
-{
-	uint32_t first = b->count, folds = 0, room = b->cap < IR_BLOCK_MAX ? b->cap : IR_BLOCK_MAX;
-
-	for (uint32_t i = 0; i < b->count; i++)
-		if (can_fold(b, &b->insn[i])) {
-			first = i < first ? i : first;
-			folds++;
-		}
-	if (folds && b->count + folds * GROWTH_MAX <= room)
-		rebuild(b, first);
 }
