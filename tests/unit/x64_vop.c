@@ -146,6 +146,15 @@ static bool is_mmx(unsigned shape)
 	return shape >= X64_VOP_MMX_BINARY;
 }
 
+/* One of the three. */
+static uint8_t fma_target(struct rig *g, const struct trial *t)
+{
+	const uint8_t target[] = {t->r.c, t->r.b, t->r.a};
+	bool any = !t->memory && vop_table[t->vop].twin != VOP_TWIN_NONE;
+
+	return target[any ? (rnd(g) >> 16) % 3 : 0];
+}
+
 /* Does the form destroy a, so that d must be its register? */
 static bool destroys_a(const struct trial *t)
 {
@@ -165,7 +174,7 @@ static bool destroys_a(const struct trial *t)
 	}
 }
 
-static void fixed_registers(struct trial *t)
+static void fixed_registers(struct rig *g, struct trial *t)
 {
 	unsigned shape = x64_vops[t->vop].shape;
 
@@ -177,6 +186,8 @@ static void fixed_registers(struct trial *t)
 		t->r.b = t->r.a;
 	if (destroys_a(t))
 		t->r.d = t->r.a;
+	if (shape == X64_VOP_FMA_231)
+		t->r.d = fma_target(g, t);
 }
 
 static void random_registers(struct rig *g, struct trial *t)
@@ -190,7 +201,7 @@ static void random_registers(struct rig *g, struct trial *t)
 			(uint8_t)(is_int(info->arg[k]) && !mmx ? random_gpr(g) : random_vec_reg(g));
 	t->r.d = (uint8_t)(is_int(t->result) && !(mmx && t->result == IR_I64) ? random_gpr(g)
 									      : random_vec_reg(g));
-	fixed_registers(t);
+	fixed_registers(g, t);
 }
 
 static void place_arg(struct trial *t, unsigned k, unsigned reg, bool general)

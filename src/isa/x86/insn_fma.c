@@ -15,10 +15,10 @@ enum { FORM_132 = 1 << 16, FORM_213 = 2 << 16, FORM_231 = 3 << 16, FORM_MASK = 3
 static void lift_fma(struct lift *l, const struct x86_insn *i)
 {
 	ir_ref third = lift_read(l, i, 2), second = lift_read(l, i, 1), first = lift_read(l, i, 0);
-	unsigned vop = i->row->arg & 0xffff;
+	unsigned vop = i->row->arg & 0xffff, form = i->row->arg & FORM_MASK;
 	ir_ref r;
 
-	switch (i->row->arg & FORM_MASK) {
+	switch (form) {
 	case FORM_132:
 		r = lift_vop(l, i, vop, first, third, second);
 		break;
@@ -29,10 +29,10 @@ static void lift_fma(struct lift *l, const struct x86_insn *i)
 		r = lift_vop(l, i, vop, second, third, first);
 		break;
 	}
-	/* Scalars leave the rest of the destination. */
-	if (i->op[2].bytes == 4)
+	/* Scalars leave the rest of the destination: where it is the term added, the operation has. */
+	if (form != FORM_231 && i->op[2].bytes == 4)
 		r = ir_vop(l->b, VOP_MOVSS, 0, first, r, IR_NONE);
-	else if (i->op[2].bytes == 8)
+	else if (form != FORM_231 && i->op[2].bytes == 8)
 		r = ir_vop(l->b, VOP_MOVSD, 0, first, r, IR_NONE);
 	lift_write(l, i, 0, r);
 }

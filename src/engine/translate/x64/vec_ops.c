@@ -173,6 +173,46 @@ static void emit_binary_xmm0(const struct op *o)
 	put(o, d, d, rb, 0);
 }
 
+/* Would one more copy be needed to have v made in its register? */
+static bool is_cheap_target(const struct gen *g, ir_ref v, ir_ref a)
+{
+	const struct val *x = &g->val[gen_rep(g, a)];
+	uint8_t hint = g->val[v].hint;
+
+	if (hint != X64_NO_REG && x->reg == g->pins.vec[hint])
+		return true;
+	return hint == X64_NO_REG && x->last <= g->index && !(x->flags & VAL_ALIAS);
+}
+
+/* Which argument the result is made from, by the form of the instruction. */
+static unsigned fma_target(const struct op *o)
+{
+	if (vop_table[o->vop].twin == VOP_TWIN_NONE)
+		return 2; /* scalars: its other lanes stay */
+	for (unsigned k = 3; k-- > 0;)
+		if (is_cheap_target(o->g, o->v, o->i->arg[k]))
+			return k;
+	return 2;
+}
+
+static void emit_fma(const struct op *o)
+{
+	unsigned target = fma_target(o), r[3], d;
+	ir_ref from = o->i->arg[target];
+	uint32_t keep = 0;
+
+	for (unsigned k = 0; k < 3; k++)
+		if (!same(o->g, o->i->arg[k], from)) {
+			r[k] = gen_use_vec(o->g, o->i->arg[k]);
+			keep |= gen_bit(r[k]);
+		}
+	d = gen_def_copy_vec(o->g, o->v, from, keep);
+	for (unsigned k = 0; k < 3; k++)
+		if (same(o->g, o->i->arg[k], from))
+			r[k] = d;
+	put(o, d, r[0], r[1], r[2]);
+}
+
 static void emit_to_gpr(const struct op *o)
 {
 	unsigned ra = gen_use_vec(o->g, o->i->arg[0]);
@@ -422,6 +462,7 @@ static const shape_rule shape_rules[] = {
 	[X64_VOP_MASK_XMM0] = emit_mask_xmm0,
 	[X64_VOP_CRC32] = emit_crc32,
 	[X64_VOP_GPR_VEX] = emit_gpr_vex,
+	[X64_VOP_FMA_231] = emit_fma,
 	[X64_VOP_MMX_BINARY] = emit_mmx_two,
 	[X64_VOP_MMX_UNARY] = emit_mmx_one,
 	[X64_VOP_MMX_SHIFT_IMM] = emit_mmx_one,

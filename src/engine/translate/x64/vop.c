@@ -16,6 +16,8 @@
 #define AVX    HOST_CPU_AVX
 #define AVX2   HOST_CPU_AVX2
 #define BMI2   HOST_CPU_BMI2
+#define FMA3   HOST_CPU_FMA
+#define F16C   HOST_CPU_F16C
 
 #define NONE  X64_VEX_NONE
 #define V128  X64_VEX_128
@@ -28,6 +30,7 @@
 #define CRC32	      X64_VOP_CRC32
 #define FLAGS	      X64_VOP_FLAGS
 #define FLAGS_ECX     X64_VOP_FLAGS_ECX
+#define FMA_231	      X64_VOP_FMA_231
 #define FROM_GPR      X64_VOP_FROM_GPR
 #define GPR_VEX	      X64_VOP_GPR_VEX
 #define INDEX_ECX     X64_VOP_INDEX_ECX
@@ -423,5 +426,30 @@ const struct x64_vop x64_vops[VOP_COUNT] = {
 	[VOP_CVTPD2PS_256] =    {{1, 1, 0x5a, 0}, UNARY,         0, AVX,    V256,  true,  false, 32},
 	[VOP_CVTPD2DQ_256] =    {{3, 1, 0xe6, 0}, UNARY,         0, AVX,    V256,  true,  false, 32},
 	[VOP_CVTTPD2DQ_256] =   {{1, 1, 0xe6, 0}, UNARY,         0, AVX,    V256,  true,  false, 32},
+	/* FMA3, F16C */
+	[VOP_FMADDPS] =         {{1, 2, 0xb8, 0}, FMA_231,       0, FMA3,   VAVX,  true,  false, 16},
+	[VOP_FMADDPD] =         {{1, 2, 0xb8, 1}, FMA_231,       0, FMA3,   VAVX,  true,  false, 16},
+	[VOP_FMADDSS] =         {{1, 2, 0xb9, 0}, FMA_231,       0, FMA3,   V128,  true,  false,  4},
+	[VOP_FMADDSD] =         {{1, 2, 0xb9, 1}, FMA_231,       0, FMA3,   V128,  true,  false,  8},
+	[VOP_FMSUBPS] =         {{1, 2, 0xba, 0}, FMA_231,       0, FMA3,   VAVX,  true,  false, 16},
+	[VOP_FMSUBPD] =         {{1, 2, 0xba, 1}, FMA_231,       0, FMA3,   VAVX,  true,  false, 16},
+	[VOP_FMSUBSS] =         {{1, 2, 0xbb, 0}, FMA_231,       0, FMA3,   V128,  true,  false,  4},
+	[VOP_FMSUBSD] =         {{1, 2, 0xbb, 1}, FMA_231,       0, FMA3,   V128,  true,  false,  8},
+	[VOP_FNMADDPS] =        {{1, 2, 0xbc, 0}, FMA_231,       0, FMA3,   VAVX,  true,  false, 16},
+	[VOP_FNMADDPD] =        {{1, 2, 0xbc, 1}, FMA_231,       0, FMA3,   VAVX,  true,  false, 16},
+	[VOP_FNMADDSS] =        {{1, 2, 0xbd, 0}, FMA_231,       0, FMA3,   V128,  true,  false,  4},
+	[VOP_FNMADDSD] =        {{1, 2, 0xbd, 1}, FMA_231,       0, FMA3,   V128,  true,  false,  8},
+	[VOP_FNMSUBPS] =        {{1, 2, 0xbe, 0}, FMA_231,       0, FMA3,   VAVX,  true,  false, 16},
+	[VOP_FNMSUBPD] =        {{1, 2, 0xbe, 1}, FMA_231,       0, FMA3,   VAVX,  true,  false, 16},
+	[VOP_FNMSUBSS] =        {{1, 2, 0xbf, 0}, FMA_231,       0, FMA3,   V128,  true,  false,  4},
+	[VOP_FNMSUBSD] =        {{1, 2, 0xbf, 1}, FMA_231,       0, FMA3,   V128,  true,  false,  8},
+	[VOP_FMADDSUBPS] =      {{1, 2, 0xb6, 0}, FMA_231,       0, FMA3,   VAVX,  true,  false, 16},
+	[VOP_FMADDSUBPD] =      {{1, 2, 0xb6, 1}, FMA_231,       0, FMA3,   VAVX,  true,  false, 16},
+	[VOP_FMSUBADDPS] =      {{1, 2, 0xb7, 0}, FMA_231,       0, FMA3,   VAVX,  true,  false, 16},
+	[VOP_FMSUBADDPD] =      {{1, 2, 0xb7, 1}, FMA_231,       0, FMA3,   VAVX,  true,  false, 16},
+	[VOP_CVTPH2PS] =        {{1, 2, 0x13, 0}, UNARY,         0, F16C,   V128,  true,  false,  8},
+	[VOP_CVTPH2PS_256] =    {{1, 2, 0x13, 0}, UNARY,         0, F16C,   V256,  true,  false, 16},
+	[VOP_CVTPS2PH] =        {{1, 3, 0x1d, 0}, UNARY_RM,      0, F16C,   V128,  true,  false,  0},
+	[VOP_CVTPS2PH_256] =    {{1, 3, 0x1d, 0}, UNARY_RM,      0, F16C,   V256,  true,  false,  0},
 };
 /* clang-format on */

@@ -35,6 +35,12 @@ enum x64_vop_shape {
 	X64_VOP_CRC32,	 /* d = op(a, b), destroys a; all general registers, b of `digit` bytes */
 	X64_VOP_GPR_VEX, /* d = op(a, b); all general registers */
 	/*
+	 * d = a * b + c or its kin, as the form that destroys the one of them whose register d is:
+	 * c (231: what the row says), b (213) or a (132). Of NaNs all of them prefer a's, then b's.
+	 * Scalars have c's other lanes: d = c only. b may be memory if d = c.
+	 */
+	X64_VOP_FMA_231,
+	/*
 	 * MMX operations on 64-bit integers: the SSE instruction does the same to the low halves of
 	 * vectors that hold the arguments, zeros above, as MOVQ puts them there.
 	 */

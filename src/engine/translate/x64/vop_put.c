@@ -1,6 +1,8 @@
 /* Vector operations into code: operands of x64_vops' shapes to the places of the encoding. */
 #include "engine/translate/x64/vop.h"
 
+enum { FMA_231_TO_213 = 0x10, FMA_231_TO_132 = 0x20 }; /* less in the opcode */
+
 /* Registers by place in the encoding. */
 struct places {
 	unsigned reg, vvvv, rm;
@@ -28,6 +30,10 @@ static struct places places_of(const struct x64_vop *v, struct x64_vop_regs r)
 	case X64_VOP_INDEX_ECX:
 	case X64_VOP_MASK_XMM0:
 		return (struct places){r.a, X64_NO_REG, r.b};
+	case X64_VOP_FMA_231:
+		if (r.d == r.c)
+			return (struct places){r.d, r.a, r.b};
+		return r.d == r.b ? (struct places){r.d, r.a, r.c} : (struct places){r.d, r.c, r.b};
 	default:
 		return (struct places){r.d, r.a, r.b};
 	}
@@ -105,6 +111,8 @@ static struct x64_enc vex_enc(const struct x64_vop *v, struct x64_vop_regs r, in
 		e.opcode = v->is4;
 		*imm = r.c << 4;
 	}
+	if (v->shape == X64_VOP_FMA_231 && r.d != r.c)
+		e.opcode -= r.d == r.b ? FMA_231_TO_213 : FMA_231_TO_132;
 	return e;
 }
 
