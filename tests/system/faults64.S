@@ -123,6 +123,23 @@ main:	ENTER_LONG
 	TRY	"non-canonical load", 13, 0, "mov ecx, [rax]"
 	/* silicon differs in the saved ip: that of the jump or where it went */
 	TRYM	"non-canonical jump", 13, 0, "jmp rax"
+	/* nor does it lead to code of another mode whose address has the same low bits, or to none */
+	mov	r12d, 3
+1:	TRYU	"jump at CPL 3", USER_OK, 0, "mov ecx, offset low_bits; jmp rcx"
+	dec	r12d
+	jnz	1b
+	mov	r12d, 32
+1:	mov	rax, r12
+	shl	rax, 48
+	mov	rcx, rax
+	TRYM	"non-canonical jump to 0", 13, 0, "jmp rcx"
+	mov	rcx, rax
+	TRYM	"non-canonical jump to code", 13, 0, "add rcx, offset low_bits; jmp rcx"
+	dec	r12d
+	jnz	1b
+	jmp	1f
+low_bits: int	USER_OK
+1:	mov	rax, 0x0000800000000000
 	mov	rbp, rax
 	TRY	"non-canonical load by rbp", 12, 0, "mov ecx, [rbp]"
 	mov	qword ptr [tss + 36], 0x4000

@@ -20,9 +20,8 @@ uint64_t jumps_tag(struct translate *t, x86_mode_t mode)
 		return NO_TAG;
 	if (n == t->mode_count)
 		t->mode[t->mode_count++] = mode;
-	/* canonical addresses have equal bits from 47 on: nothing is lost. Number 0 is never used,
-	 * so that an empty entry matches nothing. */
-	return (uint64_t)(n + 1) << 48;
+	/* 0 is of no mode, so that an empty entry matches nothing */
+	return n + 1;
 }
 
 const uint8_t *jumps_find(struct translate *t)
@@ -30,7 +29,7 @@ const uint8_t *jumps_find(struct translate *t)
 	const struct gen_jump *j = &t->jump[gen_jump_index(t->cpu->rip)];
 	uint64_t tag = jumps_tag(t, t->cpu->mode);
 
-	return tag != NO_TAG && j->tag == (t->cpu->rip ^ tag) ? j->code : NULL;
+	return tag != NO_TAG && j->tag == gen_jump_tag(t->cpu->rip, tag) ? j->code : NULL;
 }
 
 void jumps_remember(struct translate *t, const struct tblock *b)
@@ -43,7 +42,7 @@ void jumps_remember(struct translate *t, const struct tblock *b)
 	if (tag == NO_TAG || b->gpa2 != ~0ull || (t->cfg.stress & ENGINE_STRESS_NO_CHAIN))
 		return;
 	global = find_page_is_global(cpu, cpu->rip);
-	t->jump[i] = (struct gen_jump){cpu->rip ^ tag, b->rx};
+	t->jump[i] = (struct gen_jump){gen_jump_tag(cpu->rip, tag), b->rx};
 	t->jump_used[global][i / 64] |= 1ull << i % 64;
 }
 

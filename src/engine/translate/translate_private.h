@@ -48,8 +48,7 @@ struct tblock *compile(struct translate *t, const struct compile_at *at);
 void trace_hot(struct translate *t, struct iblock *b);
 
 /* ---- jumps.c */
-/* A number for the mode in the top bits, to be XORed with RIP; ~0 if RIPs of this mode are not in
- * the jump table. */
+/* A number for the mode, see gen_jump_tag; ~0 if RIPs of this mode are not in the jump table. */
 uint64_t jumps_tag(struct translate *t, x86_mode_t mode);
 /* Code for cpu->rip in the present mode, or NULL. */
 const uint8_t *jumps_find(struct translate *t);

@@ -266,13 +266,13 @@ void emit_exit(struct gen *g, const struct ir_insn *i, ir_ref v)
 	exit_code(g, i->imm);
 }
 
-/* The jump table: { RIP ^ tag, code } pairs behind cpu->engine. */
+/* The jump table: { page of RIP + tag, code } pairs. The miss goes on with the RIP in RAX. */
 void gen_emit_jump(struct gen *g)
 {
 	struct x64_asm *a = &g->a;
 	uint8_t *miss;
 
-	if (!rip_is_linear(g) || g->no_chain) {
+	if (!rip_is_linear(g) || g->no_chain || g->src->tag >= PAGE_BYTES) {
 		x64_jmp(a, g->thunks.indirect);
 		return;
 	}
@@ -282,13 +282,13 @@ void gen_emit_jump(struct gen *g)
 	x64_alu_ri(a, X64_AND, 4, X64_RCX, GEN_JUMP_SIZE - 1);
 	x64_shift_ri(a, X64_SHL, 4, X64_RCX, 4);
 	x64_alu_rm(a, X64_ADD, 8, X64_RCX, x64_at(X64_RBP, CPU(jump_table)));
-	x64_mov_ri(a, X64_RDX, g->src->tag);
-	x64_alu_rr(a, X64_XOR, 8, X64_RDX, X64_RAX);
-	x64_alu_rm(a, X64_CMP, 8, X64_RDX, x64_at(X64_RCX, 0));
+	x64_mov_rr(a, 8, X64_RDX, X64_RAX);
+	x64_alu_ri(a, X64_AND, 8, X64_RDX, -(int32_t)PAGE_BYTES);
+	x64_lea(a, 8, X64_R8, x64_at(X64_RDX, (int32_t)g->src->tag));
+	x64_alu_rm(a, X64_CMP, 8, X64_R8, x64_at(X64_RCX, 0));
 	miss = x64_jcc(a, X64_NE, NULL);
 	x64_patch(miss, g->thunks.indirect);
-	x64_alu_ri(a, X64_AND, 8, X64_RAX, -(int32_t)PAGE_BYTES);
-	x64_mov_mr(a, 8, x64_at(X64_RBP, CPU(rip)), X64_RAX);
+	x64_mov_mr(a, 8, x64_at(X64_RBP, CPU(rip)), X64_RDX);
 	x64_jmp_m(a, x64_at(X64_RCX, 8));
 }
 

@@ -113,7 +113,9 @@ struct gen_fault {
 };
 
 enum { GEN_JUMP_BITS = 12, GEN_JUMP_SIZE = 1 << GEN_JUMP_BITS };
-/* cpu->jump_table: where a RIP's code is. tag = RIP ^ gen_source.tag. */
+/* cpu->jump_table: where a RIP's code is. The index tells the low bits of RIP from the others, so
+ * that the tag has room for a mode beside all 64 bits: an address that is not canonical is no
+ * other's. */
 struct gen_jump {
 	uint64_t tag;
 	const uint8_t *code;
@@ -121,6 +123,12 @@ struct gen_jump {
 static inline unsigned gen_jump_index(uint64_t rip)
 {
 	return (unsigned)((rip ^ rip >> GEN_JUMP_BITS) & (GEN_JUMP_SIZE - 1));
+}
+_Static_assert(GEN_JUMP_SIZE == PAGE_BYTES, "page and index are all of RIP");
+/* mode_tag: gen_source.tag */
+static inline uint64_t gen_jump_tag(uint64_t rip, uint64_t mode_tag)
+{
+	return align_down(rip, PAGE_BYTES) + mode_tag;
 }
 
 enum { GEN_COLD_MAX = 2048, GEN_LINKS_MAX = 512, GEN_FAULTS_MAX = 4096 };
@@ -132,7 +140,7 @@ struct gen_source {
 	uint64_t gpa;	   /* of its first byte */
 	uint64_t lo, hi;   /* gpa range of the code it was made from */
 	uint32_t cc_kind;  /* flags the guest has at this moment: what code at its start may expect */
-	uint64_t tag;	   /* jump table: XORed with RIP */
+	uint64_t tag;	   /* of the mode in the jump table, below PAGE_BYTES; or no jumps */
 };
 
 struct gen {
