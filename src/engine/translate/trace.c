@@ -22,6 +22,15 @@ static bool falls_through(const struct iblock *b)
 	return b->link_count == 1 && b->link[0].delta == (int64_t)b->bytes;
 }
 
+/* Must a request that waited at the last boundary be looked at again? */
+static bool may_stop_waiting(const struct x86_cpu *cpu)
+{
+	uint32_t waits = cpu->request_ignored;
+
+	return ((waits & X86_REQ_INTR) && (cpu->rflags & X86_IF)) ||
+	       ((waits & X86_REQ_NMI) && !cpu->nmi_blocked);
+}
+
 /* Carry b out; true if the next instruction may be recorded. */
 static bool run_one(struct translate *t, struct iblock *b)
 {
@@ -35,8 +44,9 @@ static bool run_one(struct translate *t, struct iblock *b)
 		return false;
 	}
 	cpu->block_insns = 0;
-	return cpu->mode == mode && cpu->request == cpu->request_ignored && !cpu->pending_db &&
-	       cpu->activity == X86_RUNNING && cpu->budget > 0;
+	return cpu->mode == mode && cpu->request == cpu->request_ignored &&
+	       !may_stop_waiting(cpu) && !cpu->pending_db && cpu->activity == X86_RUNNING &&
+	       cpu->budget > 0;
 }
 
 static bool goes_on(const struct translate *t, const struct iblock *head, const struct iblock *next,
