@@ -137,12 +137,12 @@ main:	ENTER_LONG
 	out	0x70, al
 	mov	al, 0x42
 	out	0x71, al
-	mov	al, 0x0c
-	out	0x70, al
-	in	al, 0x71
 	mov	dword ptr [rtc], 1
 	IOAPIC_SET 0x21, 0
 	IOAPIC_SET 0x20, VEC
+	mov	al, 0x0c		/* a line that rose while masked has to fall first */
+	out	0x70, al
+	in	al, 0x71
 	HLT_UNTIL 3
 	CHK	"clock's periodic interrupt", 1, 1
 	mov	dword ptr [rtc], 0
