@@ -119,6 +119,19 @@ static void try_link(struct translate *t, struct tblock *to)
 	}
 }
 
+/* Exits to another page look for it in the instruction TLB, and the block may have been found without
+ * looking there. */
+static void refetch(struct x86_cpu *cpu)
+{
+	const uint8_t *hva;
+	uint64_t gpa;
+
+	if (x86_mmu_fetch_page(cpu, cpu->rip, &gpa, &hva))
+		return;
+	cpu->fault.vector = -1;
+	cpu->exit_code = X86_EXIT_NONE;
+}
+
 static void step(struct translate *t)
 {
 	struct x86_cpu *cpu = t->cpu;
@@ -135,6 +148,8 @@ static void step(struct translate *t)
 		return;
 	}
 	b = find_block(e);
+	if (link && link->expect)
+		refetch(cpu);
 	if (b && (cpu->mode & X86_MODE_POLLS))
 		b->heat = UINT32_MAX; /* one instruction at a time */
 	if (!b || b->heat > 1) {
