@@ -119,8 +119,8 @@ static void try_link(struct translate *t, struct tblock *to)
 	}
 }
 
-/* Exits to another page look for it in the instruction TLB, and the block may have been found without
- * looking there. */
+/* Exits to another page look for it in the instruction TLB, what stands in the jump table must have
+ * been fetched (x86_cpu.flush_jumps), and the block may have been found without either. */
 static void refetch(struct x86_cpu *cpu)
 {
 	const uint8_t *hva;
@@ -148,8 +148,6 @@ static void step(struct translate *t)
 		return;
 	}
 	b = find_block(e);
-	if (link && link->expect)
-		refetch(cpu);
 	if (b && (cpu->mode & X86_MODE_POLLS))
 		b->heat = UINT32_MAX; /* one instruction at a time */
 	if (!b || b->heat > 1) {
@@ -162,6 +160,7 @@ static void step(struct translate *t)
 		trace_hot(t, b);
 		return;
 	}
+	refetch(cpu);
 	try_link(t, to);
 	jumps_remember(t, to);
 	if (cpu->budget < to->insns) {
