@@ -121,7 +121,8 @@ main:	ENTER_LONG
 	WAIT_FOR DONE, NCPUS-1
 	CHKD	"stale translations after a shootdown", "[bad]", 0
 
-	/* cross-modifying code: new code, then a flag; the others see the flag, serialize, call it */
+	/* cross-modifying code: new code, then a flag; the others see the flag, serialize, call it;
+	   some of it comes right after they have serialized */
 	mov	dword ptr [CODE], 0x000000b8	/* mov eax, n; ret */
 	mov	dword ptr [CODE + 4], 0xc300
 	mov	dword ptr [GO], 0
@@ -130,6 +131,7 @@ main:	ENTER_LONG
 	mov	ebx, 0
 1:	inc	ebx
 	mov	[CODE + 1], ebx
+	mov	[patched + 1], ebx
 	mov	dword ptr [BACK], 0
 	mov	[GO], ebx
 	WAIT_FOR BACK, NCPUS-1
@@ -223,7 +225,15 @@ s_code:	xor	ebp, ebp
 	mov	ebp, [GO]
 	xor	eax, eax
 	cpuid
-	mov	eax, CODE
+	.balign	8
+	nop
+	nop
+	nop
+patched: mov	eax, 0
+	cmp	eax, ebp
+	je	3f
+	lock inc dword ptr [bad]
+3:	mov	eax, CODE
 	call	rax
 	cmp	eax, ebp
 	je	3f

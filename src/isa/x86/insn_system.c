@@ -277,11 +277,6 @@ static void lift_invpcid(struct lift *l, const struct x86_insn *i)
 	lift_end_next(l, i);
 }
 
-static void lift_nop(struct lift *l, const struct x86_insn *i)
-{
-	(void)l, (void)i;
-}
-
 /* ---- what answers in EDX:EAX */
 
 static void put_edx_eax(struct lift *l, ir_ref v)
@@ -311,10 +306,17 @@ static void lift_wrmsr(struct lift *l, const struct x86_insn *i)
 	lift_end_next(l, i);
 }
 
+/* Serializing instructions end the block: code that another CPU has changed may follow (SDM vol. 3,
+ * 8.1.3). */
 static void lift_cpuid(struct lift *l, const struct x86_insn *i)
 {
-	(void)i;
 	call(l, H_CPUID, IR_NONE, IR_NONE, IR_NONE);
+	lift_end_next(l, i);
+}
+
+static void lift_invd(struct lift *l, const struct x86_insn *i)
+{
+	lift_end_next(l, i);
 }
 
 static void lift_rdtsc(struct lift *l, const struct x86_insn *i)
@@ -367,12 +369,12 @@ const struct x86_row x86_rows_system[] = {
 	X86("F4", "", X86_FEAT_BASE, 0, 0, 0, lift_hlt, "hlt", NO | X86_PRIV | X86_ENDS),
 	X86("0F 01 /7 mem", "Mb", X86_FEAT_BASE, 0, 0, 0, lift_invlpg, "invlpg", NO | X86_PRIV | X86_ENDS),
 	X86("66 0F38 82 /r mem", "Gy, Mdq", X86_FEAT_INVPCID, 0, 0, 0, lift_invpcid, "invpcid", NO | X86_PRIV | X86_FORCE64 | X86_ENDS),
-	X86("0F 08", "", X86_FEAT_BASE, 0, 0, 0, lift_nop, "invd", NO | X86_PRIV),
-	X86("0F 09", "", X86_FEAT_BASE, 0, 0, 0, lift_nop, "wbinvd", NO | X86_PRIV),
+	X86("0F 08", "", X86_FEAT_BASE, 0, 0, 0, lift_invd, "invd", NO | X86_PRIV | X86_ENDS),
+	X86("0F 09", "", X86_FEAT_BASE, 0, 0, 0, lift_invd, "wbinvd", NO | X86_PRIV | X86_ENDS),
 
 	X86("0F 32", "", X86_FEAT_MSR, 0, 0, 0, lift_rdmsr, "rdmsr", NO | X86_PRIV | X86_STARTS),
 	X86("0F 30", "", X86_FEAT_MSR, 0, 0, 0, lift_wrmsr, "wrmsr", NO | X86_PRIV | X86_STARTS | X86_ENDS),
-	X86("0F A2", "", X86_FEAT_BASE, 0, 0, 0, lift_cpuid, "cpuid", NO),
+	X86("0F A2", "", X86_FEAT_BASE, 0, 0, 0, lift_cpuid, "cpuid", NO | X86_ENDS),
 	X86("0F 31", "", X86_FEAT_TSC, 0, 0, 0, lift_rdtsc, "rdtsc", NO | X86_STARTS),
 	X86("0F 01 F9", "", X86_FEAT_RDTSCP, 0, 0, 0, lift_rdtscp, "rdtscp", NO | X86_STARTS),
 	X86("0F 33", "", X86_FEAT_MMX, 0, 0, 0, lift_rdpmc, "rdpmc", NO | X86_ENDS),
