@@ -13,98 +13,87 @@ struct probe {
 	bool vex, code64;
 	uint8_t prefix; /* enum x86_enc_prefix, never ANY */
 	uint8_t map;
-	uint8_t vex_pp;
 };
 
-uint64_t x86_cursor_take(struct x86_cursor *c, unsigned n)
+uint64_t x86_cursor_fail(struct x86_cursor *c)
 {
-	uint64_t v = 0;
-
 	if (c->status != X86_DECODE_OK)
 		return 0;
-	for (unsigned k = 0; k < n; k++) {
-		if (c->pos >= X86_INSN_MAX) {
-			c->status = X86_DECODE_TOO_LONG;
-			return 0;
-		}
-		if (c->pos >= c->avail) {
-			c->status = X86_DECODE_MORE;
-			return 0;
-		}
-		v |= (uint64_t)c->bytes[c->pos++] << (8 * k);
+	if (c->avail >= X86_INSN_MAX) {
+		c->status = X86_DECODE_TOO_LONG;
+		c->pos = X86_INSN_MAX;
+	} else {
+		c->status = X86_DECODE_MORE;
+		c->pos = c->avail;
 	}
-	return v;
+	c->limit = 0;
+	return 0;
 }
 
-/* Segment of an override prefix, or X86_SEG_NONE. */
-static unsigned prefix_segment(unsigned b)
-{
-	switch (b) {
-	case 0x26:
-		return X86_ES;
-	case 0x2e:
-		return X86_CS;
-	case 0x36:
-		return X86_SS;
-	case 0x3e:
-		return X86_DS;
-	case 0x64:
-		return X86_FS;
-	case 0x65:
-		return X86_GS;
-	}
-	return X86_SEG_NONE;
-}
+/* Legacy prefixes. */
+enum prefix {
+	PREFIX_NONE,
+	PREFIX_SEG, /* and the segment's number */
+	PREFIX_OPSIZE = PREFIX_SEG + X86_GS + 1,
+	PREFIX_ADDRSIZE,
+	PREFIX_LOCK,
+	PREFIX_REPNE,
+	PREFIX_REP,
+};
 
-/* Take note of b if it is a legacy prefix. Of F2 and F3 the last one counts. */
-static bool prefix_apply(unsigned b, bool code64, bool *addr_prefix, struct x86_insn *out)
-{
-	unsigned seg = prefix_segment(b);
+static const uint8_t prefixes[256] = {
+	[0x26] = PREFIX_SEG + X86_ES, [0x2e] = PREFIX_SEG + X86_CS, [0x36] = PREFIX_SEG + X86_SS,
+	[0x3e] = PREFIX_SEG + X86_DS, [0x64] = PREFIX_SEG + X86_FS, [0x65] = PREFIX_SEG + X86_GS,
+	[0x66] = PREFIX_OPSIZE,	      [0x67] = PREFIX_ADDRSIZE,	    [0xf0] = PREFIX_LOCK,
+	[0xf2] = PREFIX_REPNE,	      [0xf3] = PREFIX_REP,
+};
 
-	if (seg != X86_SEG_NONE) {
-		if (!code64 || seg >= X86_FS)
-			out->seg_override = (uint8_t)seg;
-		return true;
-	}
-	switch (b) {
-	case 0x66:
+/* Take note of a prefix. Of F2 and F3 the last one counts. */
+static void prefix_apply(unsigned prefix, bool code64, bool *addr_prefix, struct x86_insn *out)
+{
+	switch (prefix) {
+	case PREFIX_OPSIZE:
 		out->opsize_prefix = true;
-		return true;
-	case 0x67:
+		break;
+	case PREFIX_ADDRSIZE:
 		*addr_prefix = true;
-		return true;
-	case 0xf0:
+		break;
+	case PREFIX_LOCK:
 		out->lock = true;
-		return true;
-	case 0xf2:
-	case 0xf3:
-		out->repne = b == 0xf2;
-		out->rep = b == 0xf3;
-		return true;
+		break;
+	case PREFIX_REPNE:
+	case PREFIX_REP:
+		out->repne = prefix == PREFIX_REPNE;
+		out->rep = prefix == PREFIX_REP;
+		break;
+	default:
+		if (!code64 || prefix - PREFIX_SEG >= X86_FS)
+			out->seg_override = (uint8_t)(prefix - PREFIX_SEG);
 	}
-	return false;
 }
 
 /* All prefixes; returns the first byte after them. A REX counts only right before the opcode. */
 static unsigned scan_prefixes(struct x86_cursor *c, bool code64, struct x86_insn *out)
 {
 	bool addr_prefix = false;
-	unsigned b;
+	unsigned b, rex = 0;
 
 	for (;;) {
 		b = (unsigned)x86_cursor_take(c, 1);
-		if (c->status != X86_DECODE_OK)
-			return 0;
 		if (code64 && (b & 0xf0) == 0x40) {
-			out->rex = (uint8_t)b;
-			continue;
-		}
-		if (!prefix_apply(b, code64, &addr_prefix, out))
+			rex = b;
+		} else if (LIKELY(!prefixes[b])) {
 			break;
-		out->rex = 0;
+		} else {
+			prefix_apply(prefixes[b], code64, &addr_prefix, out);
+			rex = 0;
+		}
 	}
-	out->has_rex = out->rex != 0;
-	out->rex_w = out->rex & 8;
+	if (UNLIKELY(c->status != X86_DECODE_OK))
+		return 0;
+	out->rex = (uint8_t)rex;
+	out->has_rex = rex != 0;
+	out->rex_w = rex & 8;
 	if (code64)
 		out->addrsize = addr_prefix ? 4 : 8;
 	else
@@ -173,52 +162,26 @@ static void take_opcode(struct x86_cursor *c, unsigned b, struct probe *p, struc
 	out->opcode = (uint8_t)b;
 }
 
-static bool match_modrm(const struct x86_enc *e, unsigned modrm)
+static uint32_t probe_key(const struct probe *p, const struct x86_insn *i)
 {
-	if (e->mod != X86_MOD_ANY && (modrm >= 0xc0) != (e->mod == X86_MOD_REG))
-		return false;
-	switch (e->modrm_kind) {
-	case X86_MODRM_DIGIT:
-		return (modrm >> 3 & 7) == e->modrm;
-	case X86_MODRM_I:
-		return (modrm & 0xf8) == e->modrm;
-	case X86_MODRM_EXACT:
-		return modrm == e->modrm;
-	}
-	return true;
-}
-
-static bool match(const struct x86_enc *e, const struct probe *p, const struct x86_insn *i)
-{
-	const struct x86_row *r = e->row;
-
-	if (r->attr & (p->code64 ? X86_NO64 : X86_ONLY64))
-		return false;
-	if (e->prefix != X86_PREFIX_ANY && e->prefix != p->prefix)
-		return false;
-	if (e->w != X86_W_ANY && (e->w == X86_W_1) != i->rex_w)
-		return false;
-	if ((e->vex == X86_VEX_128 && i->vex_l) || (e->vex == X86_VEX_256 && !i->vex_l))
-		return false;
-	if (p->vex && !e->uses_vvvv && i->vex_v)
-		return false;
-	/* 90 is NOP or PAUSE only as long as it does not name R8 */
-	if (p->map == X86_MAP_1 && e->opcode == 0x90 && e->opcode_span == 1 && (i->rex & 1))
-		return false;
-	if (!match_modrm(e, i->modrm))
-		return false;
-	return r->feature == X86_FEAT_BASE || !p->model ||
-	       x86_has(p->model, (enum x86_feat)r->feature);
+	return i->modrm | (uint32_t)(i->modrm >= 0xc0) << 8 | (uint32_t)i->rex_w << 9 |
+	       (uint32_t)i->vex_l << 10 | (uint32_t)p->code64 << 11 |
+	       (uint32_t)(i->vex_v != 0) << 12 | (uint32_t)(i->rex & 1) << 13 |
+	       (uint32_t)p->prefix << X86_KEY_PREFIX_SHIFT;
 }
 
 static const struct x86_enc *find(const struct x86_decoder *d, unsigned slot, const struct probe *p,
 				  const struct x86_insn *i)
 {
-	for (uint32_t k = d->first[slot]; k < d->first[slot + 1]; k++) {
-		const struct x86_enc *e = &d->enc[d->list[k]];
+	const struct x86_candidate *end = &d->list[d->slot[slot + 1].first];
+	uint32_t key = probe_key(p, i);
 
-		if (match(e, p, i))
-			return e;
+	for (const struct x86_candidate *k = &d->list[d->slot[slot].first]; k < end; k++) {
+		if ((key & k->key_mask) != k->key)
+			continue;
+		if (k->feature == X86_FEAT_BASE || !p->model ||
+		    x86_has(p->model, (enum x86_feat)k->feature))
+			return &d->enc[k->enc];
 	}
 	return NULL;
 }
@@ -272,7 +235,7 @@ static bool decode(const struct x86_decoder *d, struct x86_cursor *c, struct pro
 		return true;
 	}
 	slot = x86_slot(p->vex, p->map, out->opcode);
-	if (d->has_modrm[slot]) {
+	if (d->slot[slot].has_modrm) {
 		out->has_modrm = true;
 		out->modrm = (uint8_t)x86_cursor_take(c, 1);
 		if (c->status != X86_DECODE_OK)
@@ -282,15 +245,27 @@ static bool decode(const struct x86_decoder *d, struct x86_cursor *c, struct pro
 	return e && finish(c, e, out);
 }
 
+/* memset by a call: what compilers put in its place for this size takes longer. */
+static void insn_clear(struct x86_insn *i)
+{
+	size_t bytes = sizeof(*i);
+
+	__asm__("" : "+r"(bytes));
+	memset(i, 0, bytes);
+}
+
 enum x86_decode_result x86_decode(const struct x86_decoder *d, const uint8_t *bytes, unsigned avail,
 				  x86_mode_t mode, const struct x86_cpuid_model *model,
 				  struct x86_insn *out)
 {
-	struct x86_cursor c = {bytes, 0, avail, X86_DECODE_OK, mode};
+	struct x86_cursor c = {.bytes = bytes,
+			       .avail = avail,
+			       .limit = avail < X86_INSN_MAX ? avail : X86_INSN_MAX,
+			       .mode = mode};
 	struct probe p = {.model = model, .code64 = mode & X86_MODE_CODE64};
 	bool known;
 
-	memset(out, 0, sizeof(*out));
+	insn_clear(out);
 	out->seg = X86_DS;
 	out->seg_override = X86_SEG_NONE;
 	out->base = out->index = X86_GPR_NONE;

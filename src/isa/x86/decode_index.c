@@ -39,10 +39,54 @@ static bool enc_in_slot(const struct x86_enc *e, unsigned slot)
 	return slot >= start && slot < start + e->opcode_span;
 }
 
+static uint32_t modrm_mask(const struct x86_enc *e)
+{
+	switch (e->modrm_kind) {
+	case X86_MODRM_DIGIT:
+		return 0x38;
+	case X86_MODRM_I:
+		return 0xf8;
+	case X86_MODRM_EXACT:
+		return 0xff;
+	}
+	return 0;
+}
+
+static void key_add(struct x86_candidate *k, uint32_t mask, uint32_t value)
+{
+	k->key_mask |= mask;
+	k->key |= value & mask;
+}
+
+/* Everything the row asks for. */
+static struct x86_candidate candidate(const struct x86_decoder *d, unsigned enc)
+{
+	const struct x86_enc *e = &d->enc[enc];
+	struct x86_candidate k = {.enc = (uint16_t)enc, .feature = e->row->feature};
+
+	if (e->row->attr & (X86_NO64 | X86_ONLY64))
+		key_add(&k, X86_KEY_CODE64, e->row->attr & X86_ONLY64 ? X86_KEY_CODE64 : 0);
+	if (e->prefix != X86_PREFIX_ANY)
+		key_add(&k, X86_KEY_PREFIX, (uint32_t)e->prefix << X86_KEY_PREFIX_SHIFT);
+	if (e->w != X86_W_ANY)
+		key_add(&k, X86_KEY_W, e->w == X86_W_1 ? X86_KEY_W : 0);
+	if (e->vex == X86_VEX_128 || e->vex == X86_VEX_256)
+		key_add(&k, X86_KEY_L, e->vex == X86_VEX_256 ? X86_KEY_L : 0);
+	if (e->vex != X86_VEX_NONE && !e->uses_vvvv)
+		key_add(&k, X86_KEY_VVVV, 0);
+	/* 90 is NOP or PAUSE only as long as it does not name R8 */
+	if (e->map == X86_MAP_1 && e->opcode == 0x90 && e->opcode_span == 1)
+		key_add(&k, X86_KEY_REX_B, 0);
+	if (e->mod != X86_MOD_ANY)
+		key_add(&k, X86_KEY_MOD_REG, e->mod == X86_MOD_REG ? X86_KEY_MOD_REG : 0);
+	key_add(&k, modrm_mask(e), e->modrm_kind == X86_MODRM_DIGIT ? e->modrm << 3u : e->modrm);
+	return k;
+}
+
 /* Append the rows of one slot to the list, kept sorted by rank. */
 static void slot_fill(struct x86_decoder *d, unsigned slot)
 {
-	unsigned start = d->first[slot], end = start;
+	unsigned start = d->slot[slot].first, end = start;
 
 	for (unsigned k = 0; k < d->enc_count; k++) {
 		const struct x86_enc *e = &d->enc[k];
@@ -50,16 +94,16 @@ static void slot_fill(struct x86_decoder *d, unsigned slot)
 
 		if (!enc_in_slot(e, slot))
 			continue;
-		while (at > start && d->enc[d->list[at - 1]].rank < e->rank) {
+		while (at > start && d->enc[d->list[at - 1].enc].rank < e->rank) {
 			d->list[at] = d->list[at - 1];
 			at--;
 		}
-		d->list[at] = (uint16_t)k;
+		d->list[at] = candidate(d, k);
 		end++;
 		if (e->modrm_kind != X86_MODRM_NONE)
-			d->has_modrm[slot] = true;
+			d->slot[slot].has_modrm = true;
 	}
-	d->first[slot + 1] = end;
+	d->slot[slot + 1].first = end;
 }
 
 static bool decoder_fill(struct x86_decoder *d)

@@ -75,34 +75,30 @@ bool x86_decode_memory(struct x86_cursor *c, bool vsib, struct x86_insn *out)
 	return true;
 }
 
-static uint8_t size_resolve(unsigned size, x86_mode_t mode, const struct x86_insn *i)
-{
-	bool code64 = mode & X86_MODE_CODE64;
-
-	switch (size) {
-	case X86_SIZE_V:
-		return i->opsize;
-	case X86_SIZE_Y:
-		return i->opsize == 8 ? 8 : 4;
-	case X86_SIZE_Z:
-		return i->opsize == 2 ? 2 : 4;
-	case X86_SIZE_P:
-		return i->opsize + 2;
-	case X86_SIZE_S:
-		return code64 ? 10 : 6;
-	case X86_SIZE_X:
-		return i->vex_l ? 32 : 16;
-	case X86_SIZE_CR:
-		return code64 ? 8 : 4;
+/* By operand size (1: 2, 2: 4, 4: 8 bytes), 64-bit code, VEX.L; then enum x86_opnd_size from V. */
+#define SIZES(v, code64)                                                                           \
+	{                                                                                          \
+		{v, v == 8 ? 8 : 4, v == 2 ? 2 : 4, v + 2, code64 ? 10 : 6, 16, code64 ? 8 : 4},   \
+		{                                                                                  \
+			v, v == 8 ? 8 : 4, v == 2 ? 2 : 4, v + 2, code64 ? 10 : 6, 32,             \
+				code64 ? 8 : 4                                                     \
+		}                                                                                  \
 	}
-	return (uint8_t)size;
+static const uint8_t sizes[5][2][2][8] = {
+	[1] = {SIZES(2, 0), SIZES(2, 1)},
+	[2] = {SIZES(4, 0), SIZES(4, 1)},
+	[4] = {SIZES(8, 0), SIZES(8, 1)},
+};
+
+static inline uint8_t size_resolve(unsigned size, x86_mode_t mode, const struct x86_insn *i)
+{
+	if (size < X86_SIZE_V)
+		return (uint8_t)size;
+	return sizes[i->opsize / 2][!!(mode & X86_MODE_CODE64)][i->vex_l][size - X86_SIZE_V];
 }
 
-/* A register number out of modrm, opcode or VEX; ext is the REX bit that extends it. */
-static bool set_reg(struct x86_opnd *o, unsigned kind, unsigned low, bool ext, bool has_rex)
+static bool set_other_reg(struct x86_opnd *o, unsigned kind, unsigned low)
 {
-	o->kind = (uint8_t)kind;
-	o->reg = (uint8_t)(low | (ext ? 8u : 0));
 	switch (kind) {
 	case X86_OPND_MMX:
 		o->reg = (uint8_t)low;
@@ -114,14 +110,23 @@ static bool set_reg(struct x86_opnd *o, unsigned kind, unsigned low, bool ext, b
 		return o->reg < 8;
 	case X86_OPND_CR:
 		return o->reg == 0 || (o->reg >= 2 && o->reg <= 4) || o->reg == 8;
-	case X86_OPND_GPR:
-		if (o->bytes == 1 && !has_rex && low >= 4) {
+	}
+	return true;
+}
+
+/* A register number out of modrm, opcode or VEX; ext is the REX bit that extends it. */
+static inline bool set_reg(struct x86_opnd *o, unsigned kind, unsigned low, bool ext, bool has_rex)
+{
+	o->kind = (uint8_t)kind;
+	o->reg = (uint8_t)(low | (unsigned)ext << 3);
+	if (LIKELY(kind == X86_OPND_GPR)) {
+		if (UNLIKELY(o->bytes == 1 && !has_rex && low >= 4)) {
 			o->high8 = true;
 			o->reg = (uint8_t)(low - 4);
 		}
 		return true;
 	}
-	return true;
+	return set_other_reg(o, kind, low);
 }
 
 /* The first immediate goes to imm, a second one to imm2; o->reg tells which. */
@@ -169,11 +174,11 @@ static bool take_operand(struct x86_cursor *c, const struct x86_enc *e,
 	unsigned v;
 
 	o->bytes = size_resolve(code->size, c->mode, out);
-	switch (code->src) {
-	case X86_SRC_RM:
+	if (LIKELY(code->src == X86_SRC_RM))
 		return take_rm(e, code, o, c->mode, out);
-	case X86_SRC_REG:
+	if (LIKELY(code->src == X86_SRC_REG))
 		return set_reg(o, code->kind, out->modrm >> 3 & 7, out->rex & 4, out->has_rex);
+	switch (code->src) {
 	case X86_SRC_OPCODE:
 		return set_reg(o, code->kind, out->opcode & 7, out->rex & 1, out->has_rex);
 	case X86_SRC_VVVV:

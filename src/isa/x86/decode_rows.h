@@ -5,6 +5,7 @@
 #ifndef ISA_X86_DECODE_ROWS_H
 #define ISA_X86_DECODE_ROWS_H
 
+#include "base/bits.h"
 #include "isa/x86/decode.h"
 
 enum x86_enc_prefix {
@@ -79,6 +80,19 @@ struct x86_enc {
 	struct x86_opnd_code op[X86_OPND_MAX];
 };
 
+/* What, beside opcode and map, chooses the row, in one word. */
+enum {
+	X86_KEY_MODRM = 0xff,
+	X86_KEY_MOD_REG = 1 << 8,      /* modrm.mod is 3 */
+	X86_KEY_W = 1 << 9,
+	X86_KEY_L = 1 << 10,
+	X86_KEY_CODE64 = 1 << 11,
+	X86_KEY_VVVV = 1 << 12,	       /* VEX.vvvv names a register */
+	X86_KEY_REX_B = 1 << 13,
+	X86_KEY_PREFIX_SHIFT = 14,     /* enum x86_enc_prefix, never ANY */
+	X86_KEY_PREFIX = 7 << X86_KEY_PREFIX_SHIFT,
+};
+
 /* Parse a row's enc and ops. False with a message if it breaks the grammar of decode.h. */
 bool x86_enc_parse(const struct x86_row *row, struct x86_enc *out, const char **why);
 
@@ -90,22 +104,52 @@ static inline unsigned x86_slot(bool vex, unsigned map, unsigned opcode)
 	return ((unsigned)vex * X86_MAP_COUNT + map) * 256 + opcode;
 }
 
+/* A row that may match in a slot. */
+struct x86_candidate {
+	uint32_t key, key_mask; /* the instruction's X86_KEY_ bits in key_mask must be key */
+	uint16_t enc; /* number into enc */
+	uint16_t feature;
+};
+
+struct x86_decode_slot {
+	uint32_t first; /* into list; up to the next slot's */
+	bool has_modrm;
+};
+
 struct x86_decoder {
 	struct x86_enc *enc;
 	unsigned enc_count;
-	uint16_t *list;			    /* numbers into enc, slot after slot, best rank first */
-	uint32_t first[X86_SLOT_COUNT + 1]; /* into list */
-	bool has_modrm[X86_SLOT_COUNT];
+	struct x86_candidate *list; /* slot after slot, best rank first */
+	struct x86_decode_slot slot[X86_SLOT_COUNT + 1];
 };
 
 /* Bytes of an instruction as they are consumed. Once status is not OK, reads give 0. */
 struct x86_cursor {
 	const uint8_t *bytes;
 	unsigned pos, avail;
+	unsigned limit; /* reads up to here need no checks: avail or 15; 0 once status is not OK */
 	enum x86_decode_result status;
 	x86_mode_t mode;
 };
-uint64_t x86_cursor_take(struct x86_cursor *c, unsigned n); /* n bytes, zero-extended */
+/* Reads past the limit. */
+uint64_t x86_cursor_fail(struct x86_cursor *c);
+
+/* n bytes, 0 to 8, zero-extended */
+static inline uint64_t x86_cursor_take(struct x86_cursor *c, unsigned n)
+{
+	const uint8_t *p = c->bytes + c->pos;
+	uint64_t v = 0;
+
+	if (UNLIKELY(c->pos + n > c->limit))
+		return n ? x86_cursor_fail(c) : 0;
+	if (LIKELY(c->pos + 8 <= c->avail))
+		v = *(const u64_any *)p & bits_mask(8 * n);
+	else
+		for (unsigned k = 0; k < n; k++)
+			v |= (uint64_t)p[k] << (8 * k);
+	c->pos += n;
+	return v;
+}
 
 /* decode_operands.c: the memory operand after modrm; then the operands of the row's codes and the
  * immediates. False: #UD. out has everything of the prefixes and opcode. */
