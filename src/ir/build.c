@@ -28,8 +28,10 @@ static inline ir_ref add(struct ir_block *b, enum ir_op op, struct ir_insn *n)
 static inline struct ir_insn make(enum ir_op op, enum ir_type t, ir_ref x, ir_ref y, ir_ref z,
 				  int64_t imm)
 {
-	return (struct ir_insn){
-		.op = (uint8_t)op, .type = (uint8_t)t, .arg = {x, y, z}, .imm = imm};
+	struct ir_insn n;
+
+	ir_insn_set(&n, ir_insn_head(op, t, x, y), z, (uint64_t)imm);
+	return n;
 }
 
 bool ir_is_const(const struct ir_block *b, ir_ref r, uint64_t *v)
@@ -170,27 +172,31 @@ ir_ref ir_pack_flags(struct ir_block *b, ir_ref flags)
 	return add(b, IR_PACK_FLAGS, &n);
 }
 
-static ir_ref memory(struct ir_block *b, struct ir_insn n, unsigned mmu, unsigned flags)
+static inline ir_ref memory(struct ir_block *b, enum ir_op op, enum ir_type t, ir_ref x, ir_ref y,
+			    ir_ref z, unsigned mmu, unsigned flags)
 {
-	n.mmu = (uint8_t)mmu;
-	n.aux = (uint8_t)flags;
+	struct ir_insn n;
+
+	ir_insn_set(&n,
+		    ir_insn_head(op, t, x, y) | (flags & 0xff) << 16 | (uint64_t)(mmu & 0xff) << 24,
+		    z, 0);
 	return ir_block_append(b, &n);
 }
 
 ir_ref ir_load(struct ir_block *b, enum ir_type t, ir_ref addr, unsigned mmu, unsigned flags)
 {
-	return memory(b, make(IR_LOAD, t, addr, IR_NONE, IR_NONE, 0), mmu, flags);
+	return memory(b, IR_LOAD, t, addr, IR_NONE, IR_NONE, mmu, flags);
 }
 
 void ir_store(struct ir_block *b, ir_ref addr, ir_ref v, unsigned mmu, unsigned flags)
 {
-	memory(b, make(IR_STORE, ir_type_of(b, v), addr, v, IR_NONE, 0), mmu, flags);
+	memory(b, IR_STORE, ir_type_of(b, v), addr, v, IR_NONE, mmu, flags);
 }
 
 ir_ref ir_atomic(struct ir_block *b, enum ir_op op, ir_ref addr, ir_ref x, ir_ref y, unsigned mmu,
 		 unsigned flags)
 {
-	return memory(b, make(op, ir_type_of(b, x), addr, x, y, 0), mmu, flags);
+	return memory(b, op, ir_type_of(b, x), addr, x, y, mmu, flags);
 }
 
 void ir_fence(struct ir_block *b)
@@ -218,9 +224,12 @@ ir_ref ir_call(struct ir_block *b, const struct ir_helper *h, ir_ref x, ir_ref y
 
 void ir_guest(struct ir_block *b, int32_t offset, unsigned len)
 {
-	struct ir_insn n = make(IR_GUEST, IR_VOID, IR_NONE, IR_NONE, IR_NONE, offset);
+	struct ir_insn n;
 
-	n.aux = (uint8_t)len;
+	ir_insn_set(&n,
+		    ir_insn_head(IR_GUEST, IR_VOID, IR_NONE, IR_NONE) | (uint64_t)(len & 0xff)
+										<< 16,
+		    IR_NONE, (uint64_t)(int64_t)offset);
 	ir_block_append(b, &n);
 	if (b->overflow)
 		return;

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "base/bits.h"
 #include "ir/folder.h"
 #include "ir/pass/state.h"
 
@@ -74,6 +75,11 @@ static inline bool ir_cover_put(struct ir_cover *c, uint64_t offset, unsigned by
 	uint64_t end = offset + bytes;
 	bool dead = true;
 
+	if (LIKELY(bytes == 8 && offset % 8 == 0)) {
+		dead = ir_cover_at(c, offset / 8) == 0xff;
+		ir_cover_set(c, offset / 8, 0xff);
+		return dead;
+	}
 	for (uint64_t at = offset; at < end; at = (at | 7) + 1) {
 		unsigned now = ir_cover_at(c, at / 8);
 		unsigned all = now | ir_granule_bytes(at, (unsigned)(end - at));

@@ -6,6 +6,7 @@
 #ifndef IR_PASS_EDIT_H
 #define IR_PASS_EDIT_H
 
+#include "base/bits.h"
 #include "ir/vop.h"
 
 enum ir_down {
@@ -24,6 +25,40 @@ void ir_walk_up(struct ir_block *b, unsigned what);   /* enum ir_up */
 enum { IR_CONDITION_GROWTH = 10 };
 bool ir_condition_folds(const struct ir_block *b, const struct ir_insn *n);
 ir_ref ir_condition_fold(struct ir_block *b, const struct ir_insn *n);
+
+/*
+ * Operations go through memory a word at a time: what was written as bytes cannot be read as a word
+ * at once, nor words as vectors.
+ */
+_Static_assert(offsetof(struct ir_insn, type) == 1 && offsetof(struct ir_insn, aux) == 2 &&
+		       offsetof(struct ir_insn, mmu) == 3 && offsetof(struct ir_insn, arg) == 4 &&
+		       offsetof(struct ir_insn, imm) == 16 && sizeof(struct ir_insn) == 24,
+	       "words of an operation");
+
+static inline uint64_t ir_insn_word(const struct ir_insn *n, unsigned w)
+{
+	return ((const u64_any *)n)[w];
+}
+
+static inline void ir_insn_set(struct ir_insn *n, uint64_t w0, uint64_t w1, uint64_t w2)
+{
+	u64_any *w = (u64_any *)n;
+
+	w[0] = w0;
+	w[1] = w1;
+	w[2] = w2;
+}
+
+/* The first word: operation, type, and two arguments. */
+static inline uint64_t ir_insn_head(enum ir_op op, enum ir_type t, ir_ref x, ir_ref y)
+{
+	return (uint64_t)op | (uint64_t)t << 8 | (uint64_t)x << 32 | (uint64_t)y << 48;
+}
+
+static inline void ir_insn_copy(struct ir_insn *to, const struct ir_insn *from)
+{
+	ir_insn_set(to, ir_insn_word(from, 0), ir_insn_word(from, 1), ir_insn_word(from, 2));
+}
 
 /* As ir_insn_side_effect, for every operation of a walk. */
 static inline bool ir_insn_has_effect(const struct ir_insn *n)

@@ -24,24 +24,9 @@ static inline bool ir_values_can_merge(const struct ir_insn *n)
 	       !ir_insn_has_effect(n);
 }
 
-/* Operation, type, and the first two arguments at once. */
-static inline uint64_t ir_values_head(const struct ir_insn *n)
+static inline unsigned ir_values_hash(uint64_t head, const struct ir_insn *n)
 {
-	uint64_t head;
-
-	_Static_assert(offsetof(struct ir_insn, arg[2]) == sizeof head, "what comes before");
-	memcpy(&head, n, sizeof head);
-	return head;
-}
-
-static inline bool ir_values_same(const struct ir_insn *x, const struct ir_insn *y)
-{
-	return ir_values_head(x) == ir_values_head(y) && x->arg[2] == y->arg[2] && x->imm == y->imm;
-}
-
-static inline unsigned ir_values_hash(const struct ir_insn *n)
-{
-	uint64_t h = (ir_values_head(n) ^ n->arg[2]) * 0x9e3779b97f4a7c15;
+	uint64_t h = (head ^ n->arg[2]) * 0x9e3779b97f4a7c15;
 
 	h = (h ^ h >> 32 ^ (uint64_t)n->imm) * 0xd6e8feb86659fd93;
 	return (unsigned)(h >> 56);
@@ -53,14 +38,18 @@ static inline unsigned ir_values_hash(const struct ir_insn *n)
 static inline ir_ref ir_values_find(struct ir_values *t, const struct ir_block *b,
 				    struct ir_insn *n)
 {
+	uint64_t head = ir_insn_word(n, 0);
 	ir_ref *slot, x = n->arg[0], y = n->arg[1];
+	const struct ir_insn *was;
 
 	if (ir_ops[n->op].commutative && x > y && b->insn[y].op != IR_CONST) {
-		n->arg[0] = y;
-		n->arg[1] = x;
+		head = (uint32_t)head | (uint64_t)y << 32 | (uint64_t)x << 48;
+		ir_insn_set(n, head, ir_insn_word(n, 1), (uint64_t)n->imm);
 	}
-	slot = &t->slot[ir_values_hash(n)];
-	if (*slot && *slot <= b->count && ir_values_same(&b->insn[*slot - 1], n))
+	slot = &t->slot[ir_values_hash(head, n)];
+	was = &b->insn[*slot ? *slot - 1 : 0];
+	if (*slot && *slot <= b->count && ir_insn_word(was, 0) == head &&
+	    was->arg[2] == n->arg[2] && was->imm == n->imm)
 		return *slot - 1;
 	*slot = (ir_ref)(b->count + 1);
 	return IR_NONE;

@@ -16,7 +16,7 @@ static inline ir_ref ir_block_append(struct ir_block *b, const struct ir_insn *n
 		b->overflow = true;
 		return 0;
 	}
-	b->insn[b->count] = *n;
+	ir_insn_copy(&b->insn[b->count], n);
 	return (ir_ref)b->count++;
 }
 

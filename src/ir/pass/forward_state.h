@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "base/bits.h"
 #include "ir/folder.h"
 #include "ir/pass/state.h"
 
@@ -158,7 +159,10 @@ static inline void ir_known_put(struct ir_known *k, uint64_t offset, enum ir_typ
 {
 	unsigned bytes = ir_type_bytes(t);
 
-	ir_known_forget(k, offset, bytes);
+	if (LIKELY(t == IR_I64 && offset % 8 == 0 && offset / 8 < IR_GRANULES && !k->wide))
+		k->have[offset / 8] = 0;
+	else
+		ir_known_forget(k, offset, bytes);
 	if (ir_state_overlap(offset, bytes, k->cc_low, (unsigned)(k->cc_high - k->cc_low)))
 		k->flags = IR_NONE;
 	ir_known_remember(k, offset, t, v);

@@ -13,19 +13,25 @@ enum { DEAD = IR_OP_COUNT };
 /* Take every DEAD entry from first on out and renumber what follows. No living entry uses one. */
 static void compact(struct ir_block *b, uint32_t first)
 {
-	ir_ref moved[IR_BLOCK_MAX]; /* by how much */
-	uint32_t to = first;
+	ir_ref moved[IR_BLOCK_MAX];
+	uint32_t to = first, span = b->count - first;
 
 	for (uint32_t from = first; from < b->count; from++) {
-		struct ir_insn *n = &b->insn[from];
+		const struct ir_insn *n = &b->insn[from];
+		ir_ref arg[3];
 
 		if (n->op == DEAD)
 			continue;
-		moved[from] = (ir_ref)to;
-		for (unsigned k = 0; k < 3; k++)
-			if (n->arg[k] != IR_NONE && n->arg[k] >= first)
-				n->arg[k] = moved[n->arg[k]];
-		b->insn[to++] = *n;
+		moved[from - first] = (ir_ref)to;
+		for (unsigned k = 0; k < 3; k++) {
+			uint32_t back = (uint32_t)n->arg[k] - first; /* IR_NONE is out of span */
+
+			arg[k] = back < span ? moved[back] : n->arg[k];
+		}
+		ir_insn_set(&b->insn[to++],
+			    (uint32_t)ir_insn_word(n, 0) | (uint64_t)arg[0] << 32 |
+				    (uint64_t)arg[1] << 48,
+			    arg[2], (uint64_t)n->imm);
 	}
 	b->count = to;
 }
@@ -55,9 +61,16 @@ static bool see(struct ir_cover *c, const struct ir_insn *n)
 	return false;
 }
 
+/* Note that n's arguments are used; used has an entry more for those that are not there. */
+static inline void use_args(uint8_t *used, const struct ir_insn *n)
+{
+	for (unsigned k = 0; k < 3; k++)
+		used[n->arg[k] == IR_NONE ? IR_BLOCK_MAX : n->arg[k]] = 1;
+}
+
 void ir_walk_up(struct ir_block *b, unsigned what)
 {
-	uint8_t used[IR_BLOCK_MAX];
+	uint8_t used[IR_BLOCK_MAX + 1];
 	uint32_t first = b->count;
 	struct ir_cover c;
 
@@ -78,11 +91,9 @@ void ir_walk_up(struct ir_block *b, unsigned what)
 		if (dead) {
 			n->op = DEAD;
 			first = i;
-			continue;
+		} else {
+			use_args(used, n);
 		}
-		for (unsigned k = 0; k < 3; k++)
-			if (n->arg[k] != IR_NONE)
-				used[n->arg[k]] = 1;
 	}
 	if (first < b->count)
 		compact(b, first);
