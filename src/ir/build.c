@@ -22,7 +22,7 @@ static inline ir_ref add(struct ir_block *b, enum ir_op op, struct ir_insn *n)
 	if (LIKELY(b->folder))
 		return ir_folder_add(b, op, n);
 	r = ir_fold(b, op, n);
-	return r != IR_NONE ? r : ir_block_append(b, n);
+	return r != IR_NONE ? r : ir_block_append(b, n, false);
 }
 
 static inline struct ir_insn make(enum ir_op op, enum ir_type t, ir_ref x, ir_ref y, ir_ref z,
@@ -32,6 +32,14 @@ static inline struct ir_insn make(enum ir_op op, enum ir_type t, ir_ref x, ir_re
 
 	ir_insn_set(&n, ir_insn_head(op, t, x, y), z, (uint64_t)imm);
 	return n;
+}
+
+/* Append n, which may leave the block: all of guest state is seen there. */
+static inline ir_ref add_observer(struct ir_block *b, const struct ir_insn *n)
+{
+	if (b->folder)
+		ir_unseen_none(b, &b->folder->unseen);
+	return ir_block_append(b, n, true);
 }
 
 bool ir_is_const(const struct ir_block *b, ir_ref r, uint64_t *v)
@@ -102,9 +110,9 @@ ir_ref ir_bin_imm(struct ir_block *b, enum ir_op op, ir_ref x, uint64_t imm)
 	/* Take the constant back if folding left nothing that names it. */
 	if (r != c && (r != IR_NONE || n.op == IR_CONST))
 		b->count = before;
-	if (r == IR_NONE && b->folder)
+	if (r == IR_NONE && b->folder && (b->folder->what & IR_DOES_FOLD_VALUES))
 		r = ir_values_find(&b->folder->values, b, &n);
-	return r != IR_NONE ? r : ir_block_append(b, &n);
+	return r != IR_NONE ? r : ir_block_append(b, &n, false);
 }
 
 ir_ref ir_un(struct ir_block *b, enum ir_op op, ir_ref x)
@@ -180,7 +188,7 @@ static inline ir_ref memory(struct ir_block *b, enum ir_op op, enum ir_type t, i
 	ir_insn_set(&n,
 		    ir_insn_head(op, t, x, y) | (flags & 0xff) << 16 | (uint64_t)(mmu & 0xff) << 24,
 		    z, 0);
-	return ir_block_append(b, &n);
+	return add_observer(b, &n);
 }
 
 ir_ref ir_load(struct ir_block *b, enum ir_type t, ir_ref addr, unsigned mmu, unsigned flags)
@@ -203,7 +211,7 @@ void ir_fence(struct ir_block *b)
 {
 	struct ir_insn n = make(IR_FENCE, IR_VOID, IR_NONE, IR_NONE, IR_NONE, 0);
 
-	ir_block_append(b, &n);
+	ir_block_append(b, &n, true);
 }
 
 ir_ref ir_vop(struct ir_block *b, unsigned vop, unsigned imm8, ir_ref x, ir_ref y, ir_ref z)
@@ -230,7 +238,7 @@ void ir_guest(struct ir_block *b, int32_t offset, unsigned len)
 		    ir_insn_head(IR_GUEST, IR_VOID, IR_NONE, IR_NONE) | (uint64_t)(len & 0xff)
 										<< 16,
 		    IR_NONE, (uint64_t)(int64_t)offset);
-	ir_block_append(b, &n);
+	ir_block_append(b, &n, true);
 	if (b->overflow)
 		return;
 	b->guest_count++;
@@ -241,33 +249,33 @@ void ir_exit_if(struct ir_block *b, ir_ref cond, int64_t delta)
 {
 	struct ir_insn n = make(IR_EXIT_IF, IR_VOID, cond, IR_NONE, IR_NONE, delta);
 
-	ir_block_append(b, &n);
+	add_observer(b, &n);
 }
 
 void ir_exit_unless(struct ir_block *b, ir_ref pc, int64_t delta)
 {
 	struct ir_insn n = make(IR_EXIT_UNLESS, IR_VOID, pc, IR_NONE, IR_NONE, delta);
 
-	ir_block_append(b, &n);
+	add_observer(b, &n);
 }
 
 void ir_exit(struct ir_block *b, int64_t delta)
 {
 	struct ir_insn n = make(IR_EXIT, IR_VOID, IR_NONE, IR_NONE, IR_NONE, delta);
 
-	ir_block_append(b, &n);
+	add_observer(b, &n);
 }
 
 void ir_exit_indirect(struct ir_block *b, ir_ref pc)
 {
 	struct ir_insn n = make(IR_EXIT_INDIRECT, IR_VOID, pc, IR_NONE, IR_NONE, 0);
 
-	ir_block_append(b, &n);
+	add_observer(b, &n);
 }
 
 void ir_exit_state(struct ir_block *b)
 {
 	struct ir_insn n = make(IR_EXIT_STATE, IR_VOID, IR_NONE, IR_NONE, IR_NONE, 0);
 
-	ir_block_append(b, &n);
+	add_observer(b, &n);
 }

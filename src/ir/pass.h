@@ -1,6 +1,6 @@
 /*
- * Optimization passes over a block: one file each in ir/pass/, one row each in ir/pass/registry.c.
- * Every pass has a switch, keeps the block valid, and may be left out without changing meaning.
+ * Optimization passes over a block: one row each in ir/pass/registry.c. They run together; every
+ * pass has a switch, keeps the block valid, and may be left out without changing meaning.
  */
 #ifndef IR_PASS_H
 #define IR_PASS_H
@@ -10,13 +10,14 @@
 struct ir_pass {
 	const char *name; /* "dead-flags"; the word of --no-pass */
 	const char *text;
-	void (*run)(struct ir_block *b);
+	void (*run)(struct ir_block *b); /* alone */
 };
 
-extern const struct ir_pass ir_passes[]; /* in running order; ends with name NULL */
+extern const struct ir_pass ir_passes[]; /* ends with name NULL */
 
-/* Run all passes whose bit is not set in disabled (bit = index); verifies after each in debug
- * builds. Of a block that was built with a folder (folder.h) only those that folding has not done. */
+/* Run all passes whose bit is not set in disabled (bit = index); verifies before and after in debug
+ * builds. Of a block that was built with a folder (folder.h) only the rest is left to do, and the
+ * folder has been told what is disabled. */
 void ir_optimize(struct ir_block *b, uint64_t disabled);
 
 #endif

@@ -8,7 +8,7 @@
  * --hash writes a line for each block: its address and a hash of its printed IR; two such files say
  * whether a change of the lifter or a pass was seen. --block prints one block, before and after the
  * passes. --trace lifts traces (guessing at branches) instead of blocks. Blocks are folded while
- * they are built, or, with --separate, in a walk of its own, pass after pass if that is timed.
+ * they are built, or, with --separate, built again for it.
  */
 #include <elf.h>
 #include <stdio.h>

@@ -403,7 +403,7 @@ static void random_block(struct ir_block *b, struct ir_folder *f)
 
 	ir_block_init(b, &fake_isa, storage, ARRAY_LEN(storage));
 	if (f)
-		ir_block_fold(b, f, 0);
+		ir_block_fold(b, f, pick(2) ? 0 : pick(32));
 	for (unsigned g = 0; g < guests; g++) {
 		ir_guest(b, g, 1);
 		if (pick(3) == 0)

@@ -320,17 +320,18 @@ static enum end run_trace(struct tracer *tr, struct x86_trace *t, uint64_t *reti
 {
 	struct x86_cpu *cpu = tr->box->cpu;
 	struct iblock *ib;
+	uint64_t disabled = pick(2) ? 0 : pick(32);
 	struct ir_block b;
 
 	ir_block_init(&b, &x86_isa, tr->insn, IR_BLOCK_MAX);
 	if (pick(2))
-		ir_block_fold(&b, &tr->folder, 0);
+		ir_block_fold(&b, &tr->folder, disabled);
 	if (x86_lift_trace(tr->box->decoder, t, cpu->mode, cpu->cpuid, 1 + pick(IR_BLOCK_GUEST_MAX),
 			   &b) != X86_DECODE_OK)
 		return END_STRADDLES;
 	assert_false(b.overflow);
 	check_bounds(t, &b);
-	ir_optimize(&b, pick(3) ? 0 : pick(64));
+	ir_optimize(&b, disabled);
 	assert_true(lower_block(tr->lower, &b, cpu->mode, &tr->low));
 	cache_flush(tr->cache);
 	ib = cache_insert(tr->cache, &tr->low, PAGE + t->start, ~0ull, cpu->mode, b.guest_bytes);

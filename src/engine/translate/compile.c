@@ -27,6 +27,8 @@ static bool lift(struct translate *t, const struct compile_at *at, unsigned max,
 				  .path_len = at->path_len};
 
 	ir_block_init(&t->ir, &x86_isa, t->insn, IR_BLOCK_MAX);
+	if (!(t->cfg.dump & ENGINE_DUMP_IR)) /* that is: as lifted */
+		ir_block_fold(&t->ir, &t->folder, t->cfg.disabled_passes);
 	if (x86_lift_trace(t->cfg.decoder, &trace, at->mode, t->cpu->cpuid, max, &t->ir) ==
 		    X86_DECODE_MORE ||
 	    t->ir.overflow)

@@ -6,6 +6,7 @@
 #include "engine/dump.h"
 #include "engine/interpret/interpret_private.h"
 #include "engine/translate/code.h"
+#include "ir/folder.h"
 
 enum { TRACE_PATH_MAX = 64, MODES_MAX = 256 };
 
@@ -25,6 +26,7 @@ struct translate {
 	struct dump dump;
 	struct ir_block ir;
 	struct ir_insn insn[IR_BLOCK_MAX];
+	struct ir_folder folder;
 	struct gen gen;
 };
 

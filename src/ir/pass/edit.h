@@ -1,7 +1,6 @@
 /*
- * What the passes share. They run together: those that replace values in one walk down the block,
- * those that take operations out in one walk up; each is a bit of what a walk does, and can be left
- * out.
+ * What the passes share. They run together, operation by operation while the block is built or
+ * built again; each is a bit of what a folder does, and can be left out.
  */
 #ifndef IR_PASS_EDIT_H
 #define IR_PASS_EDIT_H
@@ -9,16 +8,19 @@
 #include "base/bits.h"
 #include "ir/vop.h"
 
-enum ir_down {
-	IR_DOWN_FORWARD_STATE = 1,
-	IR_DOWN_FOLD_CONDITIONS = 2,
-	IR_DOWN_FOLD_VALUES = 4,
-	IR_DOWN_ALL = 7,
+enum ir_does { /* bits in the order of ir_passes */
+	       IR_DOES_FORWARD_STATE = 1,
+	       IR_DOES_FOLD_CONDITIONS = 2,
+	       IR_DOES_FOLD_VALUES = 4,
+	       IR_DOES_DEAD_PUTS = 8,
+	       IR_DOES_DEAD_VALUES = 16,
+	       IR_DOES_ALL = 31,
 };
-enum ir_up { IR_UP_DEAD_PUTS = 1, IR_UP_DEAD_VALUES = 2 };
 
-void ir_walk_down(struct ir_block *b, unsigned what); /* enum ir_down */
-void ir_walk_up(struct ir_block *b, unsigned what);   /* enum ir_up */
+/* folder.c: take out what is dead; b is without its folder then. */
+void ir_folder_finish(struct ir_block *b);
+/* Build b, which was built without a folder, again with one that does what; and finish it. */
+void ir_block_refold(struct ir_block *b, unsigned what);
 
 /* fold_conditions.c: whether n reads flags made in the block in a way that is worth folding; and
  * then: append what it comes to, at most IR_CONDITION_GROWTH operations, and return it. */
@@ -58,16 +60,6 @@ static inline uint64_t ir_insn_head(enum ir_op op, enum ir_type t, ir_ref x, ir_
 static inline void ir_insn_copy(struct ir_insn *to, const struct ir_insn *from)
 {
 	ir_insn_set(to, ir_insn_word(from, 0), ir_insn_word(from, 1), ir_insn_word(from, 2));
-}
-
-/* As ir_insn_side_effect, for every operation of a walk. */
-static inline bool ir_insn_has_effect(const struct ir_insn *n)
-{
-	if (n->op == IR_CALL)
-		return ir_insn_side_effect(n);
-	if (n->op == IR_VOP)
-		return vop_table[n->imm & 0xffff].uses_mxcsr;
-	return ir_ops[n->op].side_effect;
 }
 
 /* Replace every argument of n by what it is known to be. */

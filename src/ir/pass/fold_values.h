@@ -1,6 +1,7 @@
 /*
  * fold-values: constants and identities (ir/fold.h), and common subexpressions: pure operations on
- * the same arguments are merged through a small direct-mapped table; loads never are.
+ * the same arguments are merged through a small direct-mapped table. Loads never are, nor what
+ * reads guest state or leaves flags behind.
  */
 #ifndef IR_PASS_FOLD_VALUES_H
 #define IR_PASS_FOLD_VALUES_H
@@ -14,14 +15,6 @@
 static inline void ir_values_init(struct ir_values *t)
 {
 	ir_state_clear(t->slot, sizeof t->slot);
-}
-
-static inline bool ir_values_can_merge(const struct ir_insn *n)
-{
-	if (n->op == IR_CALL) /* pure by its side effects below; reading state is not */
-		return !ir_insn_has_effect(n) && ir_helper_of(n)->reads == 0;
-	return ir_ops[n->op].result != IR_RESULT_NONE && n->op != IR_GET && n->op != IR_GET_FLAGS &&
-	       !ir_insn_has_effect(n);
 }
 
 static inline unsigned ir_values_hash(uint64_t head, const struct ir_insn *n)

@@ -1,4 +1,4 @@
-/* The passes in the order they run; ir_optimize runs them. */
+/* The passes, as they are left out one by one; ir_optimize runs them together. */
 #include "ir/pass.h"
 
 #include "base/error.h"
@@ -7,30 +7,30 @@
 /* One pass alone. */
 static void forward_state(struct ir_block *b)
 {
-	ir_walk_down(b, IR_DOWN_FORWARD_STATE);
+	ir_block_refold(b, IR_DOES_FORWARD_STATE);
 }
 
 static void fold_conditions(struct ir_block *b)
 {
-	ir_walk_down(b, IR_DOWN_FOLD_CONDITIONS);
+	ir_block_refold(b, IR_DOES_FOLD_CONDITIONS);
 }
 
 static void fold_values(struct ir_block *b)
 {
-	ir_walk_down(b, IR_DOWN_FOLD_VALUES);
+	ir_block_refold(b, IR_DOES_FOLD_VALUES);
 }
 
 static void dead_puts(struct ir_block *b)
 {
-	ir_walk_up(b, IR_UP_DEAD_PUTS);
+	ir_block_refold(b, IR_DOES_DEAD_PUTS);
 }
 
 static void dead_values(struct ir_block *b)
 {
-	ir_walk_up(b, IR_UP_DEAD_VALUES);
+	ir_block_refold(b, IR_DOES_DEAD_VALUES);
 }
 
-/* Rows 0 to 2 are the bits of enum ir_down, rows 3 and 4 those of enum ir_up. */
+/* In the order of enum ir_does. */
 const struct ir_pass ir_passes[] = {
 	{"forward-state", "use what the block has put or got instead of getting it again",
 	 forward_state},
@@ -57,17 +57,14 @@ static void check(const struct ir_block *b)
 
 void ir_optimize(struct ir_block *b, uint64_t disabled)
 {
-	unsigned down = b->folder ? 0 : ~disabled & IR_DOWN_ALL, up = ~disabled >> 3 & 3;
+	unsigned what = ~disabled & IR_DOES_ALL;
 
 	if (b->overflow)
 		return;
 	check(b);
-	if (down) {
-		ir_walk_down(b, down);
-		check(b);
-	}
-	if (up) {
-		ir_walk_up(b, up);
-		check(b);
-	}
+	if (b->folder)
+		ir_folder_finish(b);
+	else if (what)
+		ir_block_refold(b, what);
+	check(b);
 }
