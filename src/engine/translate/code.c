@@ -7,6 +7,7 @@
 enum {
 	CODE_SEGMENTS = 8,
 	CODE_THUNK_BYTES = 16 << 10,
+	CODE_HEADER_BYTES = 16, /* before each block: its record's address */
 	CODE_BUCKETS = 1 << 14,
 	CODE_PAGE_BUCKETS = 1 << 12,
 	CODE_MISSES_MAX = 64, /* writes to a page that miss all blocks, before it is given up */
@@ -129,6 +130,14 @@ struct tblock *code_find(const struct code *c, uint64_t gpa, uint64_t gpa2, x86_
 
 	while (b && (b->gpa != gpa || b->mode != mode || b->gpa2 != gpa2))
 		b = b->hash_next;
+	return b;
+}
+
+struct tblock *code_of(const uint8_t *start)
+{
+	struct tblock *b;
+
+	memcpy(&b, start - sizeof(b), sizeof(b));
 	return b;
 }
 
@@ -370,7 +379,7 @@ void code_room(struct code *c, uint8_t **at, uint8_t **end, bool *evicted)
 		s = &c->segment[c->current];
 		*evicted = true;
 	}
-	*at = s->fill;
+	*at = s->fill + CODE_HEADER_BYTES;
 	*end = s->end;
 }
 
@@ -432,6 +441,7 @@ struct tblock *code_insert(struct code *c, const struct gen *g, size_t bytes, ui
 	page_add(c, b->gpa, b, &b->in_page[0]);
 	if (gpa2 != ~0ull)
 		page_add(c, gpa2, b, &b->in_page[1]);
+	memcpy(b->rw - sizeof(b), &b, sizeof(b)); /* see code_of */
 	*--s->index = b;
 	s->count++;
 	s->fill = g->start + align_up(bytes, 16);

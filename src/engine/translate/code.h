@@ -66,6 +66,9 @@ void code_next_segment(struct code *c);
 /* The block that holds executable address rx, which is in one. */
 struct tblock *code_at(const struct code *c, const uint8_t *rx);
 
+/* The block whose code starts at this executable address. */
+struct tblock *code_of(const uint8_t *start);
+
 void code_link(struct tlink *l, struct tblock *to);
 /* Drop the blocks made from bytes in the range; how many. */
 unsigned code_drop(struct code *c, uint64_t gpa, size_t len);

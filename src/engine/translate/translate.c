@@ -31,9 +31,9 @@ static struct tblock *block_at(struct translate *t, uint64_t place)
 static void left_at_link(struct translate *t)
 {
 	struct x86_cpu *cpu = t->cpu;
-	uint64_t place = cpu_frame(cpu)->place;
-	struct tblock *b = block_at(t, place);
-	uint32_t offset = (uint32_t)(place - (uintptr_t)b->rx);
+	uint64_t start = cpu_frame(cpu)->start;
+	struct tblock *b = code_of((const uint8_t *)(uintptr_t)start);
+	uint32_t offset = (uint32_t)(cpu_frame(cpu)->place - start);
 
 	cpu->counter[COUNTER_TRANSLATE_EXIT_LINK]++;
 	for (unsigned i = 0; i < b->link_count; i++) {

@@ -77,7 +77,7 @@ static void move(struct gen *g, bool vec, ir_ref v, unsigned dst, unsigned src)
 	if (dst == src)
 		return;
 	if (vec)
-		x64_movv_rr(&g->a, gen_vec_bytes(g, v), dst, src);
+		gen_movv_rr(g, gen_vec_bytes(g, v), dst, src);
 	else
 		x64_mov_rr(&g->a, 8, dst, src);
 }
@@ -95,7 +95,7 @@ static void load_home(struct gen *g, ir_ref v, unsigned reg)
 	unsigned bytes = ir_type_bytes(ir_type_of(g->b, v));
 
 	if (g->val[v].flags & VAL_VEC)
-		x64_movv_rm(&g->a, gen_vec_bytes(g, v), reg, m);
+		gen_movv_rm(g, gen_vec_bytes(g, v), reg, m);
 	else if (bytes >= 4)
 		x64_mov_rm(&g->a, bytes, reg, m);
 	else
@@ -112,7 +112,7 @@ static void load(struct gen *g, ir_ref v, unsigned reg)
 		x64_mov_ri(&g->a, reg, c);
 	} else if (x->flags & VAL_SPILLED) {
 		if (x->flags & VAL_VEC)
-			x64_movv_rm(&g->a, gen_vec_bytes(g, v), reg, slot_mem(x));
+			gen_movv_rm(g, gen_vec_bytes(g, v), reg, slot_mem(x));
 		else
 			x64_mov_rm(&g->a, 8, reg, slot_mem(x));
 	} else {
@@ -143,7 +143,7 @@ static void spill(struct gen *g, ir_ref v)
 		return;
 	if (x->flags & VAL_VEC) {
 		x->slot = (uint16_t)free_slot(g, g->vec_slot_owner, FRAME_VEC_SLOTS, v);
-		x64_movv_mr(&g->a, gen_vec_bytes(g, v), slot_mem(x), x->reg);
+		gen_movv_mr(g, gen_vec_bytes(g, v), slot_mem(x), x->reg);
 	} else {
 		x->slot = (uint16_t)free_slot(g, g->slot_owner, FRAME_INT_SLOTS, v);
 		x64_mov_mr(&g->a, 8, slot_mem(x), x->reg);

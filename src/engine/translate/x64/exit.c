@@ -90,7 +90,7 @@ static void helper_args(struct gen *g, const struct ir_insn *i)
 		if (g->val[gen_rep(g, v)].flags & VAL_VEC) {
 			int32_t at = FRAME(vec_arg[0]) + 32 * (int32_t)k;
 			unsigned t = gen_temp(g);
-			x64_movv_mr(&g->a, ir_type_of(g->b, v) == IR_V256 ? 32 : 16,
+			gen_movv_mr(g, ir_type_of(g->b, v) == IR_V256 ? 32 : 16,
 				    x64_at(X64_RBP, at), gen_use_vec(g, v));
 			x64_lea(&g->a, 8, t, x64_at(X64_RBP, at));
 			x64_mov_mr(&g->a, 8, arg, t);
@@ -352,7 +352,7 @@ static void cold_load(struct gen *g, const struct cold *c)
 	if (c->vex)
 		gen_load_vex(g, 16, c->reg2, value);
 	else if (c->vec)
-		x64_movv_rm(&g->a, c->type == IR_V256 ? 32 : 16, c->reg2, value);
+		gen_movv_rm(g, c->type == IR_V256 ? 32 : 16, c->reg2, value);
 	else
 		x64_mov_rm(&g->a, 8, c->reg2, value);
 	if (c->rmw != X64_NO_REG)
@@ -386,7 +386,7 @@ static void cold_store(struct gen *g, const struct cold *c)
 
 	cold_address(g, c);
 	if (c->vec)
-		x64_movv_mr(&g->a, c->type == IR_V256 ? 32 : 16, value, c->reg2);
+		gen_movv_mr(g, c->type == IR_V256 ? 32 : 16, value, c->reg2);
 	else if (c->is_const)
 		x64_mov_mi(&g->a, 8, value, c->imm);
 	else
@@ -408,6 +408,7 @@ static void cold_link(struct gen *g, const struct cold *c)
 	struct gen_link *l = &g->link[c->link];
 
 	l->stub = here(g);
+	x64_lea_rip(&g->a, X64_RDX, g->start);
 	x64_call(&g->a, g->thunks.link);
 	l->place = here(g);
 }

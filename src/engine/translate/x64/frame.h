@@ -24,6 +24,7 @@ struct frame {
 	uint32_t access;   /* FRAME_ACCESS */
 	uint32_t vec_live; /* guest vector registers are in host registers */
 	uint64_t place;	   /* host address (executable) where code was left */
+	uint64_t start;	   /* ... and of its block's first byte, at an exit that is not linked */
 	uint64_t kept;	   /* RAX, while a store borrows it */
 	uint64_t arg[3];   /* of a helper or atomic operation; arg[2] also: new value */
 	union x86_vec value; /* stored or loaded */
@@ -86,7 +87,7 @@ struct thunks {
 	uint8_t *helper_fault; /* the same, and may abort */
 	uint8_t *vop;	   /* called: RAX = function, frame.access = imm8, frame.vec_arg, vec_result */
 	uint8_t *vec_load; /* called: bring guest vector registers into host registers */
-	uint8_t *link;			/* called, never comes back */
+	uint8_t *link;			/* called with RDX = start of the block, never comes back */
 	uint8_t *poll, *budget, *state; /* jumped to */
 	uint8_t *indirect;		/* jumped to: RAX = new RIP */
 	uint8_t *indirect_miss;		/* jumped to: RIP is in place */

@@ -300,6 +300,12 @@ void emit_fence(struct gen *g, const struct ir_insn *i, ir_ref v);
 void emit_vop(struct gen *g, const struct ir_insn *i, ir_ref v);
 /* Load 4, 8 or 16 bytes; the rest of the whole register becomes 0. */
 void gen_load_vex(struct gen *g, unsigned bytes, unsigned reg, struct x64_mem m);
+/* Moves of 4, 8 (memory only), 16 or 32 bytes. With AVX about, those that need not keep the upper half
+ * of a pinned register are VEX-encoded: legacy SSE instructions beside 256-bit ones cost a hundred
+ * times their worth on some processors. */
+void gen_movv_rr(struct gen *g, unsigned bytes, unsigned dst, unsigned src);
+void gen_movv_rm(struct gen *g, unsigned bytes, unsigned dst, struct x64_mem m);
+void gen_movv_mr(struct gen *g, unsigned bytes, struct x64_mem m, unsigned src);
 void emit_get_vec(struct gen *g, const struct ir_insn *i, ir_ref v);
 void emit_put_vec(struct gen *g, const struct ir_insn *i, ir_ref v);
 void emit_extend_vec(struct gen *g, const struct ir_insn *i, ir_ref v);

@@ -311,7 +311,7 @@ void emit_select(struct gen *g, const struct ir_insn *i, ir_ref v)
 		rb = gen_use_vec(g, i->arg[1]);
 		d = gen_def_copy_vec(g, v, i->arg[2], gen_bit(rb));
 		over = x64_jcc_short(&g->a, (enum x64_cc)(cc ^ 1));
-		x64_movv_rr(&g->a, ir_type_bytes((enum ir_type)i->type), d, rb);
+		gen_movv_rr(g, ir_type_bytes((enum ir_type)i->type), d, rb);
 		x64_land_short(&g->a, over);
 		return;
 	}

@@ -151,7 +151,7 @@ static void load_from(struct gen *g, const struct ir_insn *i, ir_ref v, unsigned
 	if (g->val[v].flags & VAL_VEX)
 		gen_load_vex(g, bytes, d, m);
 	else if (g->val[v].flags & VAL_VEC)
-		x64_movv_rm(&g->a, bytes, d, m);
+		gen_movv_rm(g, bytes, d, m);
 	else if (bytes >= 4)
 		x64_mov_rm(&g->a, bytes, d, m);
 	else
@@ -199,7 +199,7 @@ void emit_load(struct gen *g, const struct ir_insn *i, ir_ref v)
 static void store_to(struct gen *g, const struct ir_insn *i, const struct cold *c, struct x64_mem m)
 {
 	if (c->vec)
-		x64_movv_mr(&g->a, bytes_of(i), m, c->reg2);
+		gen_movv_mr(g, bytes_of(i), m, c->reg2);
 	else if (c->is_const)
 		x64_mov_mi(&g->a, bytes_of(i), m, c->imm);
 	else

@@ -238,7 +238,9 @@ void thunks_emit(struct x64_asm *a, struct thunks *t, const struct pins *p, unsi
 	t->enter = emit_enter(&g);
 	leave = emit_leave(&g);
 	abort = emit_place(&g, LEAVE_ABORT, leave);
-	t->link = emit_place(&g, LEAVE_LINK, leave);
+	t->link = a->at;
+	x64_mov_mr(a, 8, cpu_at(FRAME(start)), X64_RDX);
+	emit_place(&g, LEAVE_LINK, leave);
 	t->poll = emit_reason(&g, LEAVE_POLL, leave);
 	t->budget = emit_reason(&g, LEAVE_BUDGET, leave);
 	t->state = emit_reason(&g, LEAVE_STATE, leave);

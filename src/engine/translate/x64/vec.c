@@ -6,6 +6,7 @@
  * host registers; blocks with 256-bit values are left to the interpreter.
  */
 #include "engine/translate/x64/gen.h"
+#include "ir/vop.h"
 
 static const struct x64_enc movss = {2, 1, 0x10, 0}, movsd = {3, 1, 0x10, 0},
 			    movlhps = {0, 1, 0x16, 0}, vmovaps = {0, 1, 0x28, 0};
@@ -28,9 +29,9 @@ static void get_part(struct gen *g, const struct ir_insn *i, ir_ref v, unsigned 
 	if (low >= 16 && g->vec_bytes == 16)
 		from = x64_at(X64_RBP, STATE(i->imm)); /* upper halves are in memory */
 	else
-		x64_movv_mr(&g->a, g->vec_bytes, x64_at(X64_RBP, FRAME(value)), pin);
+		gen_movv_mr(g, g->vec_bytes, x64_at(X64_RBP, FRAME(value)), pin);
 	if (bytes >= 16)
-		x64_movv_rm(&g->a, bytes, gen_def_vec(g, v, 0), from);
+		gen_movv_rm(g, bytes, gen_def_vec(g, v, 0), from);
 	else if (bytes >= 4)
 		x64_mov_rm(&g->a, bytes, gen_def(g, v, 0), from);
 	else
@@ -45,7 +46,7 @@ void emit_get_vec(struct gen *g, const struct ir_insn *i, ir_ref v)
 	uint32_t low = n >= 16 ? offset - X86_OFF_VEC(n - 16) : 0;
 
 	if (n < 16) { /* a vector from elsewhere in the state */
-		x64_movv_rm(&g->a, bytes, gen_def_vec(g, v, 0), x64_at(X64_RBP, STATE(offset)));
+		gen_movv_rm(g, bytes, gen_def_vec(g, v, 0), x64_at(X64_RBP, STATE(offset)));
 	} else if (pin != X64_NO_REG && !is_whole(i, low)) {
 		get_part(g, i, v, pin, low);
 	} else if (pin != X64_NO_REG) {
@@ -53,7 +54,7 @@ void emit_get_vec(struct gen *g, const struct ir_insn *i, ir_ref v)
 	} else if (is_whole(i, low)) {
 		gen_state_equals(g, v, offset, X64_NO_REG);
 	} else if (bytes >= 16) {
-		x64_movv_rm(&g->a, bytes, gen_def_vec(g, v, 0), x64_at(X64_RBP, STATE(offset)));
+		gen_movv_rm(g, bytes, gen_def_vec(g, v, 0), x64_at(X64_RBP, STATE(offset)));
 	} else if (bytes >= 4) {
 		x64_mov_rm(&g->a, bytes, gen_def(g, v, 0), x64_at(X64_RBP, STATE(offset)));
 	} else {
@@ -66,9 +67,42 @@ static void store_value(struct gen *g, enum ir_type type, struct x64_mem m, ir_r
 	unsigned bytes = ir_type_bytes(type);
 
 	if (g->val[gen_rep(g, v)].flags & VAL_VEC)
-		x64_movv_mr(&g->a, bytes, m, gen_use_vec(g, v));
+		gen_movv_mr(g, bytes, m, gen_use_vec(g, v));
 	else
 		x64_mov_mr(&g->a, bytes, m, gen_use(g, v));
+}
+
+static bool is_zero(const struct gen *g, ir_ref v)
+{
+	const struct ir_insn *i = &g->b->insn[gen_rep(g, v)];
+	uint64_t c;
+
+	return i->op == IR_VOP && (i->imm & 0xffff) == VOP_FROM64 && gen_const(g, i->arg[0], &c) &&
+	       !c;
+}
+
+/* The upper halves of all sixteen registers have just been cleared: VZEROUPPER. The host's own
+ * clears those of the temporaries too, beside which legacy SSE instructions would be slow from then
+ * on. */
+static bool all_uppers_cleared(const struct gen *g)
+{
+	for (unsigned n = 0; n < 16; n++) {
+		const struct ir_insn *i = &g->b->insn[g->index - n];
+		if (n > g->index || i->op != IR_PUT || i->type != IR_V128 ||
+		    i->imm != X86_OFF_VEC(15 - n) + 16 || !is_zero(g, i->arg[0]))
+			return false;
+	}
+	for (unsigned k = 0; k < g->pins.vec_temp_count; k++) {
+		ir_ref v = g->vec_owner[g->pins.vec_temp[k]];
+		if (v != IR_NONE && ir_type_of(g->b, v) == IR_V256)
+			return false;
+	}
+	return true;
+}
+
+static void clear_upper(struct gen *g, unsigned pin)
+{
+	x64_vex_rr(&g->a, vmovaps, 0, pin, X64_NO_REG, pin, -1);
 }
 
 static void put_part(struct gen *g, const struct ir_insn *i, unsigned pin, uint32_t low)
@@ -90,13 +124,17 @@ static void put_part(struct gen *g, const struct ir_insn *i, unsigned pin, uint3
 			return;
 		}
 	}
+	if (i->type == IR_V128 && low == 16 && g->vec_bytes == 32 && is_zero(g, v)) {
+		clear_upper(g, pin);
+		return;
+	}
 	if (low >= 16 && g->vec_bytes == 16) {
 		store_value(g, (enum ir_type)i->type, x64_at(X64_RBP, STATE(i->imm)), v);
 		return;
 	}
-	x64_movv_mr(&g->a, g->vec_bytes, x64_at(X64_RBP, FRAME(value)), pin);
+	gen_movv_mr(g, g->vec_bytes, x64_at(X64_RBP, FRAME(value)), pin);
 	store_value(g, (enum ir_type)i->type, x64_at(X64_RBP, FRAME(value) + (int32_t)low), v);
-	x64_movv_rm(&g->a, g->vec_bytes, pin, x64_at(X64_RBP, FRAME(value)));
+	gen_movv_rm(g, g->vec_bytes, pin, x64_at(X64_RBP, FRAME(value)));
 }
 
 static void put_whole(struct gen *g, const struct ir_insn *i, unsigned pin)
@@ -109,7 +147,7 @@ static void put_whole(struct gen *g, const struct ir_insn *i, unsigned pin)
 	r = gen_use_vec(g, v);
 	gen_state_written(g, (uint32_t)i->imm, 32);
 	r = gen_use_vec(g, v);
-	x64_movv_rr(&g->a, bytes, pin, r);
+	gen_movv_rr(g, bytes, pin, r);
 	if (gen_vec_bytes(g, v) == bytes)
 		gen_state_equals(g, v, (uint32_t)i->imm, pin);
 }
@@ -123,6 +161,8 @@ void emit_put_vec(struct gen *g, const struct ir_insn *i, ir_ref ref)
 	ir_ref v = gen_rep(g, i->arg[0]);
 
 	(void)ref;
+	if (offset == X86_OFF_VEC(15) + 16 && g->vec_bytes == 32 && all_uppers_cleared(g))
+		x64_vzeroupper(&g->a);
 	if (pin != X64_NO_REG && is_whole(i, low)) {
 		put_whole(g, i, pin);
 		return;
@@ -145,6 +185,45 @@ void emit_extend_vec(struct gen *g, const struct ir_insn *i, ir_ref v)
 
 	if (g->vec_bytes == 32)
 		x64_vex_rr(&g->a, vmovaps, 0, gen_def_vec(g, v, 0), X64_NO_REG, r, -1);
+}
+
+static bool is_temp(const struct gen *g, unsigned reg)
+{
+	for (unsigned n = 0; n < 16; n++)
+		if (g->pins.vec[n] == reg)
+			return false;
+	return true;
+}
+
+static struct x64_enc move_enc(unsigned bytes, unsigned opcode)
+{
+	return (struct x64_enc){bytes == 4 ? 2 : bytes == 8 ? 3 : 0, 1, (uint8_t)opcode, 0};
+}
+
+void gen_movv_rr(struct gen *g, unsigned bytes, unsigned dst, unsigned src)
+{
+	if (bytes == 16 && g->vec_bytes == 32 && dst != src && is_temp(g, dst))
+		x64_vex_rr(&g->a, vmovaps, 0, dst, X64_NO_REG, src, -1);
+	else
+		x64_movv_rr(&g->a, bytes, dst, src);
+}
+
+void gen_movv_rm(struct gen *g, unsigned bytes, unsigned dst, struct x64_mem m)
+{
+	if (bytes <= 16 && g->vec_bytes == 32 && is_temp(g, dst))
+		x64_vex_rm(&g->a, move_enc(bytes, 0x10), 0, dst, X64_NO_REG, m, -1);
+	else
+		x64_movv_rm(&g->a, bytes, dst, m);
+}
+
+void gen_movv_mr(struct gen *g, unsigned bytes, struct x64_mem m, unsigned src)
+{
+	if (bytes <= 16 && g->vec_bytes == 32)
+		x64_vex_rm(&g->a,
+			   bytes == 8 ? (struct x64_enc){1, 1, 0xd6, 0} : move_enc(bytes, 0x11), 0,
+			   src, X64_NO_REG, m, -1);
+	else
+		x64_movv_mr(&g->a, bytes, m, src);
 }
 
 void gen_load_vex(struct gen *g, unsigned bytes, unsigned reg, struct x64_mem m)

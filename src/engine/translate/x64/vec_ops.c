@@ -165,7 +165,7 @@ static void emit_binary_xmm0(const struct op *o)
 	}
 	if (rc != 0) {
 		gen_take_vec(g, 0);
-		x64_movv_rr(&g->a, 16, 0, rc);
+		gen_movv_rr(g, 16, 0, rc);
 		g->vec_locked &= ~gen_bit(rc);
 	}
 	rb = gen_use_vec(g, o->i->arg[1]);
@@ -403,7 +403,7 @@ static void call_arg(struct gen *g, ir_ref v, unsigned k)
 	struct x64_mem m = x64_at(X64_RBP, FRAME(vec_arg[0]) + 32 * (int32_t)k);
 
 	if (g->val[gen_rep(g, v)].flags & VAL_VEC)
-		x64_movv_mr(&g->a, ir_type_of(g->b, v) == IR_V256 ? 32 : 16, m, gen_use_vec(g, v));
+		gen_movv_mr(g, ir_type_of(g->b, v) == IR_V256 ? 32 : 16, m, gen_use_vec(g, v));
 	else
 		x64_mov_mr(&g->a, 8, m, gen_use(g, v));
 	g->locked = g->vec_locked = 0;
@@ -425,7 +425,7 @@ static void vop_call(struct gen *g, const struct ir_insn *i, ir_ref v)
 	x64_call(&g->a, g->thunks.vop);
 	gen_release(g, X64_RAX);
 	if (bytes >= 16)
-		x64_movv_rm(&g->a, bytes, gen_def_vec(g, v, 0), result);
+		gen_movv_rm(g, bytes, gen_def_vec(g, v, 0), result);
 	else if (bytes >= 4)
 		x64_mov_rm(&g->a, bytes, gen_def(g, v, 0), result);
 	else
