@@ -39,29 +39,67 @@ static void zero_upper(struct thunk_gen *t)
 		x64_vzeroupper(t->a);
 }
 
+static void vec_move(struct thunk_gen *t, bool save, unsigned bytes, unsigned reg, struct x64_mem m)
+{
+	static const struct x64_enc load = {0, 1, 0x10, 0};
+
+	if (save)
+		x64_movv_mr(t->a, bytes, m, reg);
+	else if (bytes == 16 && t->vec_bytes == 32)
+		x64_vex_rm(t->a, load, 0, reg, X64_NO_REG, m, -1); /* clears the upper half */
+	else
+		x64_movv_rm(t->a, bytes, reg, m);
+}
+
+/* The sixteen vectors at disp, from or to the registers that map names. */
+static void vecs(struct thunk_gen *t, bool save, unsigned bytes, const uint8_t *map, int32_t disp)
+{
+	for (unsigned n = 0; n < 16; n++)
+		if (map[n] != X64_NO_REG)
+			vec_move(t, save, bytes, map[n], cpu_at(disp + 32 * (int32_t)n));
+}
+
+/* Load them. When all upper halves are 0 they are not loaded but cleared: a 256-bit load, of zeros
+ * too, makes legacy SSE instructions slow from then on. */
+static void vecs_load(struct thunk_gen *t, const uint8_t *map, int32_t disp)
+{
+	static const struct x64_enc load = {0, 1, 0x10, 0}, vpor = {1, 1, 0xeb, 0},
+				    vptest = {1, 2, 0x17, 0};
+	unsigned x = t->p->vec_temp[0];
+	uint8_t *wide, *done;
+
+	if (t->vec_bytes == 16) {
+		vecs(t, false, 16, map, disp);
+		return;
+	}
+	x64_vex_rm(t->a, load, 0, x, X64_NO_REG, cpu_at(disp + 16), -1);
+	for (int32_t n = 1; n < 16; n++)
+		x64_vex_rm(t->a, vpor, 0, x, x, cpu_at(disp + 32 * n + 16), -1);
+	x64_vex_rr(t->a, vptest, 0, x, X64_NO_REG, x, -1);
+	wide = x64_jcc(t->a, X64_NE, NULL);
+	vecs(t, false, 16, map, disp);
+	done = x64_jmp(t->a, NULL);
+	x64_patch(wide, t->a->at);
+	vecs(t, false, 32, map, disp);
+	x64_patch(done, t->a->at);
+}
+
 static void guest_vecs(struct thunk_gen *t, bool save)
 {
-	for (unsigned n = 0; n < 16; n++) {
-		unsigned r = t->p->vec[n];
-		struct x64_mem m = cpu_at(CPU(vec) + 32 * (int32_t)n);
-		if (r == X64_NO_REG)
-			continue;
-		if (save)
-			x64_movv_mr(t->a, t->vec_bytes, m, r);
-		else
-			x64_movv_rm(t->a, t->vec_bytes, r, m);
-	}
+	if (save)
+		vecs(t, true, t->vec_bytes, t->p->vec, CPU(vec));
+	else
+		vecs_load(t, t->p->vec, CPU(vec));
 }
 
 static void all_vecs(struct thunk_gen *t, bool save)
 {
-	for (unsigned r = 0; r < 16; r++) {
-		struct x64_mem m = cpu_at(FRAME(saved) + 32 * (int32_t)r);
-		if (save)
-			x64_movv_mr(t->a, t->vec_bytes, m, r);
-		else
-			x64_movv_rm(t->a, t->vec_bytes, r, m);
-	}
+	static const uint8_t same[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+	if (save)
+		vecs(t, true, t->vec_bytes, same, FRAME(saved));
+	else
+		vecs_load(t, same, FRAME(saved));
 }
 
 static uint8_t *if_live(struct thunk_gen *t)
