@@ -271,6 +271,22 @@ static ir_ref rotate_result(struct lift *l, unsigned op, ir_ref v, ir_ref count,
 	return ir_trunc(l->b, t, r);
 }
 
+/* ROL and ROR by a count that is not 0, as helpers rol_flags and ror_flags have it: CF is the bit
+ * that went round, OF tells whether the top bit changed last. */
+static ir_ref rotate_flags(struct lift *l, unsigned op, ir_ref r, ir_ref packed)
+{
+	unsigned width = ir_type_bits(ir_type_of(l->b, r));
+	ir_ref x = ir_zext(l->b, IR_I64, r), msb = ir_bin_imm(l->b, IR_SHR, x, width - 1);
+	ir_ref other = op == SHIFT_ROL ? x : ir_bin_imm(l->b, IR_SHR, x, width - 2);
+	ir_ref cf, of;
+
+	other = ir_bin_imm(l->b, IR_AND, other, 1);
+	cf = op == SHIFT_ROL ? other : msb;
+	of = ir_bin_imm(l->b, IR_SHL, ir_bin(l->b, IR_XOR, msb, other), 11);
+	packed = ir_bin_imm(l->b, IR_AND, packed, ~(uint64_t)(X86_CF | X86_OF));
+	return ir_bin(l->b, IR_OR, packed, ir_bin(l->b, IR_OR, cf, of));
+}
+
 static void lift_rotate(struct lift *l, const struct x86_insn *i)
 {
 	unsigned op = i->row->arg;
@@ -283,8 +299,11 @@ static void lift_rotate(struct lift *l, const struct x86_insn *i)
 	lift_rmw_end(l, i, 0, m, r);
 	if (ir_is_const(l->b, count, &n) && !n)
 		return;
-	f = shift_call(l, op, op == SHIFT_ROL || op == SHIFT_ROR ? r : m.old,
-		       shift_info(l, count, t), packed);
+	if (ir_is_const(l->b, count, &n) && (op == SHIFT_ROL || op == SHIFT_ROR))
+		f = rotate_flags(l, op, r, packed);
+	else
+		f = shift_call(l, op, op == SHIFT_ROL || op == SHIFT_ROR ? r : m.old,
+			       shift_info(l, count, t), packed);
 	lift_set_packed_flags(l, f);
 }
 
