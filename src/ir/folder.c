@@ -34,12 +34,14 @@ static uint32_t find_dead(const struct ir_block *b, uint8_t *live)
 	for (uint32_t i = b->count; i-- > 0;) {
 		const struct ir_insn *n = &b->insn[i];
 		uint64_t head = ir_insn_word(n, 0);
-		uint8_t is = live[i];
 
-		live[head >> 32 & (IR_LIVE - 1)] |= is; /* there is room for IR_NONE */
-		live[head >> 48 & (IR_LIVE - 1)] |= is;
-		live[n->arg[2] & (IR_LIVE - 1)] |= is;
-		first = is ? first : i;
+		if (UNLIKELY(!live[i])) {
+			first = i;
+			continue;
+		}
+		live[head >> 32 & (IR_LIVE - 1)] = 1; /* there is room for IR_NONE */
+		live[head >> 48 & (IR_LIVE - 1)] = 1;
+		live[n->arg[2] & (IR_LIVE - 1)] = 1;
 	}
 	return first;
 }
