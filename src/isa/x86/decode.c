@@ -191,9 +191,9 @@ static uint8_t operand_size(const struct x86_enc *e, x86_mode_t mode, const stru
 	bool prefix = i->opsize_prefix && e->prefix != X86_PREFIX_66;
 
 	if (mode & X86_MODE_CODE64) {
-		if ((e->row->attr & X86_FORCE64) || i->rex_w)
+		if ((e->attr & X86_FORCE64) || i->rex_w)
 			return 8;
-		return prefix ? 2 : e->row->attr & X86_DEF64 ? 8 : 4;
+		return prefix ? 2 : e->attr & X86_DEF64 ? 8 : 4;
 	}
 	return !(mode & X86_MODE_CODE32) == prefix ? 4 : 2;
 }
@@ -210,11 +210,11 @@ static bool finish(struct x86_cursor *c, const struct x86_enc *e, struct x86_ins
 	else if (e->modrm_kind == X86_MODRM_I)
 		out->cond = out->modrm & 7;
 	if (out->has_modrm && out->modrm < 0xc0 && !e->mod_ignored &&
-	    !x86_decode_memory(c, e->row->attr & X86_VSIB, out))
+	    !x86_decode_memory(c, e->attr & X86_VSIB, out))
 		return false;
 	if (!x86_decode_operands(c, e, out))
 		return false;
-	return !out->lock || ((e->row->attr & X86_LOCKABLE) && out->op[0].kind == X86_OPND_MEM);
+	return !out->lock || ((e->attr & X86_LOCKABLE) && out->op[0].kind == X86_OPND_MEM);
 }
 
 static bool decode(const struct x86_decoder *d, struct x86_cursor *c, struct probe *p,

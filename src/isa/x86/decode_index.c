@@ -64,8 +64,8 @@ static struct x86_candidate candidate(const struct x86_decoder *d, unsigned enc)
 	const struct x86_enc *e = &d->enc[enc];
 	struct x86_candidate k = {.enc = (uint16_t)enc, .feature = e->row->feature};
 
-	if (e->row->attr & (X86_NO64 | X86_ONLY64))
-		key_add(&k, X86_KEY_CODE64, e->row->attr & X86_ONLY64 ? X86_KEY_CODE64 : 0);
+	if (e->attr & (X86_NO64 | X86_ONLY64))
+		key_add(&k, X86_KEY_CODE64, e->attr & X86_ONLY64 ? X86_KEY_CODE64 : 0);
 	if (e->prefix != X86_PREFIX_ANY)
 		key_add(&k, X86_KEY_PREFIX, (uint32_t)e->prefix << X86_KEY_PREFIX_SHIFT);
 	if (e->w != X86_W_ANY)

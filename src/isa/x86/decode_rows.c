@@ -301,6 +301,7 @@ bool x86_enc_parse(const struct x86_row *row, struct x86_enc *out, const char **
 {
 	memset(out, 0, sizeof(*out));
 	out->row = row;
+	out->attr = row->attr;
 	*why = "bad encoding";
 	if (!parse_enc(row->enc, out))
 		return false;

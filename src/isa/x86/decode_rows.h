@@ -69,6 +69,7 @@ struct x86_opnd_code {
 
 struct x86_enc {
 	const struct x86_row *row;
+	uint32_t attr; /* the row's */
 	uint8_t prefix, w, vex, map;
 	uint8_t opcode, opcode_span; /* span: 1; 8 for +r; 16 for +c */
 	uint8_t modrm_kind, modrm;   /* modrm: digit, or the (first) byte */
