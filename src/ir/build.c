@@ -34,12 +34,10 @@ static inline struct ir_insn make(enum ir_op op, enum ir_type t, ir_ref x, ir_re
 	return n;
 }
 
-/* Append n, which may leave the block: all of guest state is seen there. */
-static inline ir_ref add_observer(struct ir_block *b, const struct ir_insn *n)
+/* Append n, which may leave the block. */
+static inline ir_ref add_observer(struct ir_block *b, enum ir_op op, const struct ir_insn *n)
 {
-	if (b->folder)
-		ir_unseen_none(b, &b->folder->unseen);
-	return ir_block_append(b, n, true);
+	return b->folder ? ir_folder_observer(b, op, n) : ir_block_append(b, n, true);
 }
 
 bool ir_is_const(const struct ir_block *b, ir_ref r, uint64_t *v)
@@ -188,7 +186,7 @@ static inline ir_ref memory(struct ir_block *b, enum ir_op op, enum ir_type t, i
 	ir_insn_set(&n,
 		    ir_insn_head(op, t, x, y) | (flags & 0xff) << 16 | (uint64_t)(mmu & 0xff) << 24,
 		    z, 0);
-	return add_observer(b, &n);
+	return add_observer(b, op, &n);
 }
 
 ir_ref ir_load(struct ir_block *b, enum ir_type t, ir_ref addr, unsigned mmu, unsigned flags)
@@ -249,33 +247,33 @@ void ir_exit_if(struct ir_block *b, ir_ref cond, int64_t delta)
 {
 	struct ir_insn n = make(IR_EXIT_IF, IR_VOID, cond, IR_NONE, IR_NONE, delta);
 
-	add_observer(b, &n);
+	add_observer(b, IR_EXIT_IF, &n);
 }
 
 void ir_exit_unless(struct ir_block *b, ir_ref pc, int64_t delta)
 {
 	struct ir_insn n = make(IR_EXIT_UNLESS, IR_VOID, pc, IR_NONE, IR_NONE, delta);
 
-	add_observer(b, &n);
+	add_observer(b, IR_EXIT_UNLESS, &n);
 }
 
 void ir_exit(struct ir_block *b, int64_t delta)
 {
 	struct ir_insn n = make(IR_EXIT, IR_VOID, IR_NONE, IR_NONE, IR_NONE, delta);
 
-	add_observer(b, &n);
+	add_observer(b, IR_EXIT, &n);
 }
 
 void ir_exit_indirect(struct ir_block *b, ir_ref pc)
 {
 	struct ir_insn n = make(IR_EXIT_INDIRECT, IR_VOID, pc, IR_NONE, IR_NONE, 0);
 
-	add_observer(b, &n);
+	add_observer(b, IR_EXIT_INDIRECT, &n);
 }
 
 void ir_exit_state(struct ir_block *b)
 {
 	struct ir_insn n = make(IR_EXIT_STATE, IR_VOID, IR_NONE, IR_NONE, IR_NONE, 0);
 
-	add_observer(b, &n);
+	add_observer(b, IR_EXIT_STATE, &n);
 }

@@ -125,6 +125,14 @@ static ir_ref fold_left_zero(struct ir_insn *n)
 	return IR_NONE;
 }
 
+static void swap_args(struct ir_insn *n)
+{
+	ir_ref t = n->arg[0];
+
+	n->arg[0] = n->arg[1];
+	n->arg[1] = t;
+}
+
 ir_ref ir_fold_bin(const struct ir_block *b, struct ir_insn *n)
 {
 	uint64_t x = 0, y = 0;
@@ -135,10 +143,7 @@ ir_ref ir_fold_bin(const struct ir_block *b, struct ir_insn *n)
 	if (n->arg[0] == n->arg[1])
 		return fold_same(n);
 	if (cx && ir_ops[n->op].commutative) {
-		ir_ref t = n->arg[0];
-
-		n->arg[0] = n->arg[1];
-		n->arg[1] = t;
+		swap_args(n);
 		return fold_right_const(b, n, x);
 	}
 	if (cx && x == 0)
@@ -185,10 +190,7 @@ ir_ref ir_fold_cmp(const struct ir_block *b, struct ir_insn *n)
 	if (n->arg[0] == n->arg[1])
 		return become_const(n, IR_I8, n->op == IR_EQ || n->op == IR_LEU || n->op == IR_LES);
 	if (cx && ir_ops[n->op].commutative) {
-		ir_ref r = n->arg[0];
-
-		n->arg[0] = n->arg[1];
-		n->arg[1] = r;
+		swap_args(n);
 		cy = true;
 		y = x;
 	}
@@ -196,6 +198,15 @@ ir_ref ir_fold_cmp(const struct ir_block *b, struct ir_insn *n)
 		return become_const(n, IR_I8, 0);
 	if (n->op == IR_LEU && cx && x == 0)
 		return become_const(n, IR_I8, 1);
+	if (n->op == IR_LTU && cx && x == 0) { /* 0 < y */
+		n->op = IR_NE;
+		swap_args(n);
+		return ir_fold_cmp(b, n);
+	}
+	if (n->op == IR_LEU && cy && y == 0) {
+		n->op = IR_EQ;
+		return ir_fold_cmp(b, n);
+	}
 	if (cy && y <= 1 && (n->op == IR_EQ || n->op == IR_NE))
 		return fold_cmp_truth(b, n, y);
 	return IR_NONE;

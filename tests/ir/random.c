@@ -95,7 +95,7 @@ static void eval_call(struct machine *m, const struct ir_insn *n, ir_ref r)
 	m->value[r] = seen;
 }
 
-/* Guest state, memory and exits. exit_if is looked at, and passed. */
+/* Guest state, memory and exits. Exits are looked at, if they are taken, and passed. */
 static void eval_effect(struct machine *m, const struct ir_insn *n, ir_ref r)
 {
 	unsigned bytes = ir_type_bytes((enum ir_type)n->type);
@@ -117,9 +117,12 @@ static void eval_effect(struct machine *m, const struct ir_insn *n, ir_ref r)
 	case IR_CALL:
 		eval_call(m, n, r);
 		break;
+	case IR_EXIT_IF:
+		if (!m->value[n->arg[0]])
+			break;
+		/* fall through */
 	case IR_LOAD:
 	case IR_STORE:
-	case IR_EXIT_IF:
 	case IR_EXIT_UNLESS:
 	case IR_EXIT:
 		observe(m, arg(m, n, 0));

@@ -57,12 +57,17 @@ static inline ir_ref ir_folder_get(struct ir_block *b, struct ir_insn *n)
 	return r;
 }
 
+/* A put of what is there already is dropped. */
 static inline ir_ref ir_folder_put(struct ir_block *b, struct ir_insn *n)
 {
 	struct ir_folder *f = b->folder;
 	uint64_t offset = (uint64_t)n->imm;
 	enum ir_type t = (enum ir_type)n->type;
+	bool wider;
 
+	if ((f->what & IR_DOES_FORWARD_STATE) && (f->what & IR_DOES_DEAD_PUTS) &&
+	    ir_known_get(&f->known, offset, t, &wider) == n->arg[0] && !wider)
+		return IR_NONE;
 	if (f->what & IR_DOES_FORWARD_STATE)
 		ir_known_put(&f->known, offset, t, n->arg[0]);
 	if (f->what & IR_DOES_DEAD_PUTS)
@@ -89,6 +94,9 @@ static inline ir_ref ir_folder_put_flags(struct ir_block *b, struct ir_insn *n)
 {
 	struct ir_folder *f = b->folder;
 
+	if ((f->what & IR_DOES_FORWARD_STATE) && (f->what & IR_DOES_DEAD_PUTS) &&
+	    f->known.flags == n->arg[0])
+		return IR_NONE;
 	if (f->what & IR_DOES_FORWARD_STATE)
 		ir_known_put_flags(&f->known, n->arg[0]);
 	if (f->what & IR_DOES_DEAD_PUTS)
@@ -133,6 +141,20 @@ static inline ir_ref ir_folder_condition(struct ir_block *b, enum ir_op op, stru
 	return r;
 }
 
+/* What may leave the block. An exit that is never taken is none. */
+static inline ir_ref ir_folder_observer(struct ir_block *b, enum ir_op op, const struct ir_insn *n)
+{
+	if ((op == IR_EXIT_IF || op == IR_EXIT_UNLESS) && (b->folder->what & IR_DOES_FOLD_VALUES)) {
+		const struct ir_insn *a = &b->insn[n->arg[0]];
+
+		if (a->op == (op == IR_EXIT_IF ? IR_CONST : IR_PC) &&
+		    a->imm == (op == IR_EXIT_IF ? 0 : n->imm))
+			return IR_NONE;
+	}
+	ir_unseen_none(b, &b->folder->unseen);
+	return ir_block_append(b, n, true);
+}
+
 /* n->op is op, and n is the caller's to lose. */
 static inline ir_ref ir_folder_add(struct ir_block *b, enum ir_op op, struct ir_insn *n)
 {
@@ -158,7 +180,7 @@ static inline ir_ref ir_folder_add(struct ir_block *b, enum ir_op op, struct ir_
 		if (!ir_ops[op].side_effect)
 			return ir_folder_value(b, op, n);
 		if (ir_ops[op].may_fault || ir_ops[op].leaves)
-			ir_unseen_none(b, &b->folder->unseen);
+			return ir_folder_observer(b, op, n);
 		return ir_block_append(b, n, true);
 	}
 }
