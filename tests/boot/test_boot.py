@@ -160,14 +160,15 @@ def test_counted_runs_are_identical(engine, cpus):
 
 
 @slow
+@pytest.mark.parametrize("pair", ["interpret,interpret", "interpret,translate"])
 @pytest.mark.parametrize("cpus", [1, 2])
-def test_lockstep_agrees_and_changes_nothing(cpus):
-    """Both engines of lockstep, one without passes, agree on a whole boot; and the run is that of one
-    engine alone, but for counters of its own doings."""
+def test_lockstep_agrees_and_changes_nothing(cpus, pair):
+    """Both engines of lockstep, the first without passes, agree on a whole boot; and the run is that of
+    one engine alone, but for counters of its own doings."""
     argv = [BUILD / "tests/boot/boot-repeat", image("vmlinuz"), image("initrd.img"),
             'console=ttyS0 doppel.run="cat /proc/uptime /proc/interrupts; date"', str(cpus), "256"]
     runs = [subprocess.Popen([*argv, engine], stdout=subprocess.PIPE, text=True)
-            for engine in ["interpret", "lockstep=interpret,interpret"]]
+            for engine in ["interpret", "lockstep=" + pair]]
     outputs = [run.communicate(timeout=4 * TIMEOUT)[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0], outputs
     same = ("console", "time", "memory", *(f"cpu {c} {r} " for c in range(cpus)
