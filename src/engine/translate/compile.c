@@ -92,7 +92,6 @@ struct tblock *compile(struct translate *t, const struct compile_at *at)
 					.gpa = at->gpa,
 					.lo = page + lo,
 					.hi = page + hi,
-					.cc_kind = at->cc_kind,
 					.tag = jumps_tag(t, at->mode),
 				});
 	}

@@ -102,8 +102,7 @@ static void unroll(struct recording *r)
 void trace_hot(struct translate *t, struct iblock *b)
 {
 	struct x86_cpu *cpu = t->cpu;
-	struct compile_at at = {
-		.rip = cpu->rip, .gpa = b->gpa, .mode = b->mode, .cc_kind = cpu->cc_kind};
+	struct compile_at at = {.rip = cpu->rip, .gpa = b->gpa, .mode = b->mode};
 	struct recording r = {.len = 0};
 	bool rom;
 

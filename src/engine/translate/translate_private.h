@@ -15,7 +15,6 @@ struct translate {
 	uint64_t jump_used[2][GEN_JUMP_SIZE / 64]; /* [1]: of global pages */
 	struct engine_cpu *interp;
 	struct x86_cpu *cpu;
-	struct engine_group *group;
 	struct engine_config cfg;
 	struct code *code;
 	bool short_budget;	    /* the block at RIP does not fit the budget */
@@ -37,7 +36,6 @@ struct compile_at {
 	uint64_t rip, gpa;
 	x86_mode_t mode;
 	const uint8_t *page;
-	uint32_t cc_kind; /* flags at its start, as last seen */
 	const uint16_t *path;
 	unsigned path_len;
 };

@@ -18,8 +18,8 @@ bool gen_is_sync_point(const struct ir_insn *i)
 		return (h->flags & (IR_HELPER_FAULTS | IR_HELPER_MEMORY)) ||
 		       ((h->reads | h->writes) & X86_ST_FLAGS) || !(h->flags & IR_HELPER_PURE);
 	}
-	return info->may_fault || info->terminal || i->op == IR_EXIT_IF || i->op == IR_EXIT_UNLESS ||
-	       i->op == IR_GET_FLAGS;
+	return info->may_fault || info->terminal || i->op == IR_EXIT_IF ||
+	       i->op == IR_EXIT_UNLESS || i->op == IR_GET_FLAGS;
 }
 
 static bool is_int(unsigned type)
@@ -33,12 +33,25 @@ static bool makes_zx(const struct gen *g, const struct ir_insn *i)
 	if (i->type == IR_I64)
 		return true;
 	switch (i->op) {
-	case IR_CONST: case IR_LOAD: case IR_ZEXT: case IR_COND:
-	case IR_EQ: case IR_NE: case IR_LTU: case IR_LEU: case IR_LTS: case IR_LES:
-	case IR_ATOMIC_XCHG: case IR_ATOMIC_ADD: case IR_ATOMIC_AND: case IR_ATOMIC_OR:
-	case IR_ATOMIC_XOR: case IR_ATOMIC_CMPXCHG:
+	case IR_CONST:
+	case IR_LOAD:
+	case IR_ZEXT:
+	case IR_COND:
+	case IR_EQ:
+	case IR_NE:
+	case IR_LTU:
+	case IR_LEU:
+	case IR_LTS:
+	case IR_LES:
+	case IR_ATOMIC_XCHG:
+	case IR_ATOMIC_ADD:
+	case IR_ATOMIC_AND:
+	case IR_ATOMIC_OR:
+	case IR_ATOMIC_XOR:
+	case IR_ATOMIC_CMPXCHG:
 		return true;
-	case IR_TRUNC: case IR_CALL:
+	case IR_TRUNC:
+	case IR_CALL:
 		return false;
 	case IR_GET: {
 		int n = gen_state_reg((uint32_t)i->imm);
@@ -132,11 +145,6 @@ static void extend_operands(struct gen *g, ir_ref v, unsigned at)
 	}
 }
 
-static bool is_load(unsigned op)
-{
-	return op == IR_LOAD;
-}
-
 static bool is_access(unsigned op)
 {
 	return op == IR_LOAD || op == IR_STORE || (op >= IR_ATOMIC_XCHG && op <= IR_ATOMIC_CMPXCHG);
@@ -202,7 +210,7 @@ static void mark_vec_load(struct gen *g, ir_ref v, const struct ir_insn *i)
 
 	if (i->op != IR_VOP || (id != VOP_FROM32 && id != VOP_FROM64) || i->type != IR_V128)
 		return;
-	if (g->val[a].rep == a && is_load(g->b->insn[a].op) && g->val[a].uses == 1) {
+	if (g->val[a].rep == a && g->b->insn[a].op == IR_LOAD && g->val[a].uses == 1) {
 		g->val[a].flags |= VAL_VEC | VAL_VEC_LOAD | (g->val[v].flags & VAL_VEX);
 		g->val[v].rep = a;
 		g->val[a].last = g->val[v].last > g->val[a].last ? g->val[v].last : g->val[a].last;
@@ -296,8 +304,8 @@ static void fold(struct gen *g)
 		g->val[n].rep = g->val[g->val[n].rep].rep;
 }
 
-/* Bits asked of packed flags that an operation made: by a test of the bits at the compare, or by the
- * host's flags if they are still there. */
+/* Bits asked of packed flags that an operation made: by a test of the bits at the compare, or by
+ * the host's flags if they are still there. */
 static void fold_flag_bits(struct gen *g)
 {
 	for (unsigned n = 0; n < g->b->count; n++) {
@@ -316,10 +324,29 @@ static void fold_flag_bits(struct gen *g)
 static bool emits_into(const struct ir_insn *i)
 {
 	switch (i->op) {
-	case IR_ADD: case IR_SUB: case IR_MUL: case IR_AND: case IR_OR: case IR_XOR:
-	case IR_SHL: case IR_SHR: case IR_SAR: case IR_ROL: case IR_ROR:
-	case IR_NOT: case IR_NEG: case IR_BSWAP: case IR_CLZ: case IR_CTZ: case IR_POPCNT:
-	case IR_SELECT: case IR_ZEXT: case IR_SEXT: case IR_LOAD: case IR_PC: case IR_VOP:
+	case IR_ADD:
+	case IR_SUB:
+	case IR_MUL:
+	case IR_AND:
+	case IR_OR:
+	case IR_XOR:
+	case IR_SHL:
+	case IR_SHR:
+	case IR_SAR:
+	case IR_ROL:
+	case IR_ROR:
+	case IR_NOT:
+	case IR_NEG:
+	case IR_BSWAP:
+	case IR_CLZ:
+	case IR_CTZ:
+	case IR_POPCNT:
+	case IR_SELECT:
+	case IR_ZEXT:
+	case IR_SEXT:
+	case IR_LOAD:
+	case IR_PC:
+	case IR_VOP:
 		return true;
 	default:
 		return false;

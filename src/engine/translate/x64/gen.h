@@ -103,7 +103,6 @@ struct gen_link {
 	uint32_t place;	 /* return address of the stub's call: frame.place */
 	uint32_t expect; /* cross-page: the immediate that holds the page number expected, or 0 */
 	int32_t target;	 /* guest offset from the page's start */
-	uint16_t unretired; /* already given back: 0 */
 };
 struct gen_fault {
 	uint32_t place;	 /* frame.place when the operation aborts */
@@ -139,7 +138,6 @@ struct gen_source {
 	x86_mode_t mode;
 	uint64_t gpa;	   /* of its first byte */
 	uint64_t lo, hi;   /* gpa range of the code it was made from */
-	uint32_t cc_kind;  /* flags the guest has at this moment: what code at its start may expect */
 	uint64_t tag;	   /* of the mode in the jump table, below PAGE_BYTES; or no jumps */
 };
 
