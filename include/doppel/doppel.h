@@ -29,6 +29,12 @@ struct doppel_error {
 
 enum doppel_clock { DOPPEL_CLOCK_REAL, DOPPEL_CLOCK_COUNTED };
 
+/* Something added to a machine: kind "disk", "net", "share", ... (doppel_device_info lists them)
+ * and what the option of that name takes: "debian.img,overlay". */
+struct doppel_device {
+	const char *kind, *spec;
+};
+
 /* Zero the struct, or call doppel_config_default; all strings are copied. NULL = default, but for
  * kernel, which must be given. */
 struct doppel_config {
@@ -53,6 +59,8 @@ struct doppel_config {
 	/* Legal choices made badly to find bugs, "no-chain,hot=1" (doppel_name lists them), or NULL.
 	 * An engine ignores what it does not have. */
 	const char *stress;
+	const struct doppel_device *device; /* in the order the guest is to find them */
+	unsigned devices;
 	uint64_t code_cache_bytes; /* of generated code, for all CPUs together; 0 = 64 MiB */
 	bool perf_map;		   /* name generated code in /tmp/perf-PID.map, for perf */
 	bool gdb_jit;		   /* name generated code for a gdb that debugs this process */
@@ -149,6 +157,13 @@ struct doppel_engine_info {
 	char cost[200]; /* what running under it costs */
 };
 bool doppel_engine_info(unsigned index, struct doppel_engine_info *out);
+
+/* Kinds of struct doppel_device. spec: the form of what they take; text: what they are, in lines
+ * separated by \n. false past the last. */
+struct doppel_device_info {
+	const char *name, *spec, *text;
+};
+bool doppel_device_info(unsigned index, struct doppel_device_info *out);
 
 /* What a doppel_config's host_cpu leaves of this host's CPU, as text: the level, then features.
  * Returns length as snprintf does, or -errno with *err: -ENOTSUP if it is too little. */

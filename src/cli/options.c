@@ -18,6 +18,7 @@ enum kind {
 	KIND_NUMBER,
 	KIND_SERIAL,
 	KIND_CLOCK,
+	KIND_DEVICE, /* may be given several times */
 };
 
 struct row {
@@ -62,7 +63,30 @@ static const struct row rows[] = {
 };
 /* clang-format on */
 
-enum { ROWS = sizeof(rows) / sizeof(rows[0]), CONFIG_LINE_MAX = 4096 };
+enum { ROWS = sizeof(rows) / sizeof(rows[0]), DEVICE_ROWS_MAX = 32, CONFIG_LINE_MAX = 4096 };
+
+/* Row i, of the table above or, after it, of a kind of device that the library knows. */
+static bool row_get(unsigned i, struct row *out)
+{
+	struct doppel_device_info d;
+
+	if (i < ROWS) {
+		*out = rows[i];
+		return true;
+	}
+	if (i - ROWS >= DEVICE_ROWS_MAX || !doppel_device_info(i - ROWS, &d))
+		return false;
+	*out = (struct row){d.name, d.spec, d.text, KIND_DEVICE, 0};
+	return true;
+}
+
+static bool row_find(const char *name, struct row *out)
+{
+	for (unsigned i = 0; row_get(i, out); i++)
+		if (strcmp(out->name, name) == 0)
+			return true;
+	return false;
+}
 
 static void set_string(char **at, const char *value)
 {
@@ -108,6 +132,21 @@ static const char *set_flag(bool *at, const char *value)
 	return NULL;
 }
 
+static const char *add_device(struct run_options *o, const struct row *r, const char *value)
+{
+	struct doppel_device *all = realloc(o->device, (o->devices + 1) * sizeof(*all));
+	char *spec = strdup(value);
+
+	if (!all || !spec) {
+		free(spec);
+		o->device = all ? all : o->device;
+		return "takes more memory than there is";
+	}
+	o->device = all;
+	all[o->devices++] = (struct doppel_device){r->name, spec};
+	return NULL;
+}
+
 static const char *set_row(struct run_options *o, const struct row *r, const char *value)
 {
 	char *at = (char *)o + r->offset;
@@ -134,18 +173,18 @@ static const char *set_row(struct run_options *o, const struct row *r, const cha
 		return set_serial(o, value);
 	case KIND_CLOCK:
 		return set_clock(o, value);
+	case KIND_DEVICE:
+		return add_device(o, r, value ? value : "");
 	}
 	return NULL;
 }
 
 const char *run_options_set(struct run_options *o, const char *name, const char *value, bool *known)
 {
-	*known = true;
-	for (unsigned i = 0; i < ROWS; i++)
-		if (strcmp(rows[i].name, name) == 0)
-			return set_row(o, &rows[i], value);
-	*known = false;
-	return NULL;
+	struct row r;
+
+	*known = row_find(name, &r);
+	return *known ? set_row(o, &r, value) : NULL;
 }
 
 /* ---- config file */
@@ -165,10 +204,11 @@ static char *trim(char *s)
 static int unknown_key(const char *path, unsigned line, const char *key)
 {
 	struct cli_nearest n;
+	struct row r;
 
 	cli_nearest_init(&n, key);
-	for (unsigned i = 0; i < ROWS; i++)
-		cli_nearest_offer(&n, rows[i].name);
+	for (unsigned i = 0; row_get(i, &r); i++)
+		cli_nearest_offer(&n, r.name);
 	if (n.best)
 		return cli_fail(CLI_EXIT_CONFIG, "%s: line %u: unknown key %s; did you mean %s?",
 				path, line, key, n.best);
@@ -227,36 +267,38 @@ static int config_file(struct run_options *o, const char *path)
 
 /* ---- command line */
 
-static void fill_getopt(struct option long_options[ROWS + 1])
+static void fill_getopt(struct option long_options[ROWS + DEVICE_ROWS_MAX + 1])
 {
-	for (unsigned i = 0; i < ROWS; i++)
-		long_options[i] = (struct option){rows[i].name,
-						  rows[i].value ? required_argument : no_argument,
+	struct row r;
+	unsigned i;
+
+	for (i = 0; row_get(i, &r); i++)
+		long_options[i] = (struct option){r.name, r.value ? required_argument : no_argument,
 						  NULL, 256 + (int)i};
-	long_options[ROWS] = (struct option){0};
+	long_options[i] = (struct option){0};
 }
 
 /* One pass over argv; only_config looks for --config and --help alone. */
 static int scan(struct run_options *o, int argc, char **argv, bool only_config)
 {
-	struct option long_options[ROWS + 1];
+	struct option long_options[ROWS + DEVICE_ROWS_MAX + 1];
 	int c;
 
 	fill_getopt(long_options);
 	opterr = 0;
 	optind = 0; /* GNU: start over */
 	while ((c = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
-		const struct row *r;
+		struct row r;
 		const char *wrong;
 
 		if (c < 256)
 			return cli_bad_option("run", long_options, c, argv);
-		r = &rows[c - 256];
-		if (only_config != (r->offset == OFF(config) || r->offset == OFF(help)))
+		row_get((unsigned)c - 256, &r);
+		if (only_config != (strcmp(r.name, "config") == 0 || strcmp(r.name, "help") == 0))
 			continue;
-		wrong = set_row(o, r, optarg);
+		wrong = set_row(o, &r, optarg);
 		if (wrong)
-			return cli_fail(CLI_EXIT_USAGE, "run: --%s %s: %s", r->name, optarg, wrong);
+			return cli_fail(CLI_EXIT_USAGE, "run: --%s %s: %s", r.name, optarg, wrong);
 	}
 	if (optind < argc)
 		return cli_fail(CLI_EXIT_USAGE,
@@ -280,21 +322,30 @@ void run_options_clear(struct run_options *o)
 		if (rows[i].kind == KIND_STRING)
 			free(*(char **)(void *)((char *)o + rows[i].offset));
 	free(o->serial_path);
+	for (unsigned i = 0; i < o->devices; i++)
+		free((char *)o->device[i].spec);
+	free(o->device);
 	*o = (struct run_options){0};
 }
 
 const char *run_option_name(unsigned index)
 {
-	return index < ROWS ? rows[index].name : NULL;
+	struct row r;
+
+	return row_get(index, &r) ? r.name : NULL;
 }
 
 static void help_row(FILE *out, const struct row *r)
 {
-	char left[48];
+	char left[160];
 	const char *text = r->text;
 
 	snprintf(left, sizeof(left), "--%s%s%s", r->name, r->value ? " " : "",
 		 r->value ? r->value : "");
+	if (strlen(left) > 30) {
+		fprintf(out, "  %s\n", left);
+		left[0] = 0;
+	}
 	while (*text) {
 		int len = (int)strcspn(text, "\n");
 
@@ -306,6 +357,8 @@ static void help_row(FILE *out, const struct row *r)
 
 void run_options_help(FILE *out)
 {
-	for (unsigned i = 0; i < ROWS; i++)
-		help_row(out, &rows[i]);
+	struct row r;
+
+	for (unsigned i = 0; row_get(i, &r); i++)
+		help_row(out, &r);
 }

@@ -21,6 +21,8 @@ struct run_options {
 	bool cpus_given, memory_given;
 	unsigned cpus;
 	uint64_t memory_bytes, code_cache_bytes;
+	struct doppel_device *device;
+	unsigned devices;
 	bool stats, quiet, help, perf_map, gdb_jit;
 };
 

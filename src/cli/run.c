@@ -131,6 +131,8 @@ static int create(struct run *r)
 	cfg.code_cache_bytes = o->code_cache_bytes;
 	cfg.perf_map = o->perf_map;
 	cfg.gdb_jit = o->gdb_jit;
+	cfg.device = o->device;
+	cfg.devices = o->devices;
 	cfg.console_output = on_console;
 	cfg.debug_output = on_debug;
 	cfg.log_line = on_log;

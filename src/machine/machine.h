@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/trace.h"
 #include "device/device.h"
+#include "device/worker.h"
 #include "isa/x86/cpu.h"
 #include "isa/x86/cpuid.h"
 #include "mem/space.h"
@@ -45,17 +46,43 @@ enum machine_event {
 	MACHINE_DEBUG_EXIT, /* code = value written to port 0xf4 */
 };
 
+struct virtio_device;
+struct pci_function;
+struct block_disk;
+
+/* A device that the user asked for, made by the vm; the machine gives it a place. */
+enum machine_device_kind {
+	MACHINE_VIRTIO,	  /* struct virtio_device: on whichever transport the machine has */
+	MACHINE_PCI,	  /* struct pci_function, with bar_ops: on the PCI bus */
+	MACHINE_IDE_DISK, /* struct block_disk: on the IDE controller, in order */
+};
+struct machine_device {
+	enum machine_device_kind kind;
+	const char *name; /* of the instance: "disk0" */
+	union {
+		struct virtio_device *virtio;
+		struct pci_function *pci;
+		struct block_disk *disk;
+	};
+	/* MACHINE_PCI: the model behind the function, for reset and inspection. */
+	const struct device_desc *desc;
+	void *state;
+};
+
 /* What the vm gives a machine. */
 struct machine_config {
 	unsigned cpus;
 	uint64_t memory_bytes;
 	const struct x86_cpuid_model *cpuid;
-	struct byte_sink serial[4];  /* write NULL: not connected */
-	struct byte_sink debugcon;   /* port 0xe9 */
-	struct clock *clock;	     /* epoch_wall_ns set by the vm */
+	struct byte_sink serial[4]; /* write NULL: not connected */
+	struct byte_sink debugcon;  /* port 0xe9 */
+	struct clock *clock;	    /* epoch_wall_ns set by the vm */
 	struct timerq *timers;
-	struct host_mutex *lock;     /* the machine lock */
+	struct host_mutex *lock; /* the machine lock */
 	struct trace *trace;
+	struct worker worker; /* for devices of the machine's own; see device/worker.h */
+	const struct machine_device *device; /* in the order the user named them */
+	unsigned devices;
 	/* Called under the machine lock. */
 	void (*event)(void *opaque, enum machine_event e, uint32_t code);
 	void (*cpu_wake)(void *opaque, unsigned cpu); /* after x86_request(): wake a sleeping CPU */

@@ -42,6 +42,7 @@ int vm_boot(struct doppel_vm *vm, struct error *err)
 	};
 	int r;
 
+	io_loop_settle(vm->io); /* no request may write to memory after this */
 	host_mutex_lock(&vm->lock);
 	drop_requests(vm);
 	vm->cfg.machine->reset(vm->machine);

@@ -171,7 +171,7 @@ static void idle(struct doppel_vm *vm, bool input_waits)
 	host_mutex_unlock(&vm->lock);
 
 	if (next == TIMER_NEVER) {
-		host_event_wait(&vm->event, input_waits ? FEED_RETRY_NS : UINT64_MAX);
+		host_event_wait(&vm->event, input_waits || vm->attached.devices ? FEED_RETRY_NS : UINT64_MAX);
 	} else if (next > vm->round_ns) {
 		idle_pace(vm, next - vm->round_ns);
 		vm->round_ns = next;
@@ -193,8 +193,10 @@ void vm_counted_thread(void *opaque)
 		timerq_run(&vm->timers, now_ns(vm));
 		input_waits = vm_feed_console(vm);
 		host_mutex_unlock(&vm->lock);
-		if (!run_round(vm))
+		if (!run_round(vm) && !io_loop_turn(vm->io))
 			idle(vm, input_waits);
+		else
+			io_loop_turn(vm->io);
 		atomic_store(&vm->published_ns, vm->round_ns);
 	}
 	vm_thread_gone(vm);

@@ -126,6 +126,9 @@ static int create_machine(struct doppel_vm *vm, struct error *err)
 		.timers = &vm->timers,
 		.lock = &vm->lock,
 		.trace = &vm->trace,
+		.worker = io_loop_worker(vm->io),
+		.device = vm->attached.device,
+		.devices = vm->attached.devices,
 		.event = on_event,
 		.cpu_wake = on_cpu_wake,
 		.opaque = vm,
@@ -212,7 +215,11 @@ static int build(struct doppel_vm *vm, const struct doppel_config *cfg, struct e
 	else
 		vm_real_init(vm);
 	vm->timers.clock = &vm->clock;
-	r = load_images(vm, err);
+	r = io_loop_create(&vm->io, vm->cfg.counted, err);
+	if (r == 0)
+		r = load_images(vm, err);
+	if (r == 0)
+		r = vm_attach_all(vm, cfg->device, cfg->devices, err);
 	if (r == 0)
 		r = create_cpus(vm, err);
 	if (r == 0)
@@ -292,11 +299,11 @@ int doppel_start(struct doppel_vm *vm, struct doppel_error *err)
 	pthread_mutex_unlock(&vm->control);
 	if (!vm->cfg.counted)
 		vm_real_freeze(vm, false);
-	r = start_threads(vm);
-	if (r) {
-		vm_finish(vm, DOPPEL_END_STOPPED, 0, NULL);
+	r = io_loop_start(vm->io, (struct error *)err);
+	if (r == 0 && (r = start_threads(vm)))
 		error_set((struct error *)err, r, "cannot start a thread: %s", strerror(-r));
-	}
+	if (r)
+		vm_finish(vm, DOPPEL_END_STOPPED, 0, NULL);
 	vm_thread_gone(vm);
 	return r;
 }
@@ -316,7 +323,11 @@ void doppel_destroy(struct doppel_vm *vm)
 	if (vm->started)
 		doppel_stop(vm);
 	join_threads(vm);
+	if (vm->io)
+		io_loop_stop(vm->io);
 	destroy_cpus(vm);
+	vm_attach_clear(vm);
+	io_loop_destroy(vm->io);
 	host_perf_map_close(&vm->perf_map);
 	file_unload(&vm->kernel);
 	file_unload(&vm->initrd);

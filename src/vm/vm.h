@@ -20,6 +20,7 @@
 
 #include "backend/console.h"
 #include "backend/files.h"
+#include "backend/loop.h"
 #include "base/error.h"
 #include "base/trace.h"
 #include "device/device.h"
@@ -29,6 +30,7 @@
 #include "isa/x86/cpu.h"
 #include "isa/x86/cpuid.h"
 #include "machine/machine.h"
+#include "vm/attach.h"
 
 enum { VM_CPUS_MAX = 64 };
 
@@ -85,6 +87,9 @@ struct doppel_vm {
 	struct clock clock;
 	struct timerq timers;
 	struct console_queue input;
+
+	struct io_loop *io;
+	struct vm_attached attached;
 
 	struct host_perf_map perf_map;
 

@@ -59,6 +59,9 @@ struct pci_function {
 	uint8_t writable[PCI_CONFIG_BYTES]; /* 1 bits can be written */
 	uint8_t clear[PCI_CONFIG_BYTES];    /* 1 bits are cleared by writing 1 */
 	uint64_t bar_bytes[PCI_BARS];	    /* size, a power of two; 0 = none (or upper half) */
+	/* What answers in each BAR, for the machine to map; NULL: the owner does it in bar_changed */
+	const struct io_ops *bar_ops[PCI_BARS];
+	void *bar_opaque;
 	uint8_t devfn;
 	uint8_t caps_end; /* next free byte for a capability */
 	/* wiring */

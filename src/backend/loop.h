@@ -1,0 +1,53 @@
+/*
+ * The machine's I/O thread: a libuv loop that host ends of devices hang their descriptors and
+ * timers on, and that carries out work devices post (device/worker.h).
+ *
+ * A synchronous loop (the counted clock) has no thread: io_loop_turn does what has been posted, at
+ * the same instruction in each run. Host ends then do their work at once where they can, disks do.
+ */
+#ifndef BACKEND_LOOP_H
+#define BACKEND_LOOP_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "base/error.h"
+#include "device/worker.h"
+
+struct io_loop;
+
+/* 0 or -errno. */
+int io_loop_create(struct io_loop **out, bool synchronous, struct error *err);
+/* Stopped first; all handles closed by their owners but the loop's own. NULL is fine. */
+void io_loop_destroy(struct io_loop *l);
+bool io_loop_synchronous(const struct io_loop *l);
+
+/* Start the thread; stop ends and joins it, with what is posted carried out first. Both do nothing
+ * to a synchronous loop. */
+int io_loop_start(struct io_loop *l, struct error *err);
+void io_loop_stop(struct io_loop *l);
+
+/* For handles; use it only from creation to start, on the I/O thread, and after stop. */
+uv_loop_t *io_loop_uv(struct io_loop *l);
+struct worker io_loop_worker(struct io_loop *l);
+
+/* Run fn on the I/O thread and wait for it. On a loop that does not run, and on the I/O thread
+ * itself, it is called here and now. */
+void io_loop_call(struct io_loop *l, void (*fn)(void *arg), void *arg);
+
+/* Requests that a host end works on; on the I/O thread. What is begun is ended, on a loop that was
+ * told to stop too: it goes on until then. */
+void io_loop_begin(struct io_loop *l);
+void io_loop_end(struct io_loop *l);
+/* Wait until none is left and nothing is posted. From any thread but the I/O thread. */
+void io_loop_settle(struct io_loop *l);
+
+/* A synchronous loop: carry out what is posted and what descriptors are ready, until nothing is
+ * posted and no request is being worked on. Returns whether there was anything. */
+bool io_loop_turn(struct io_loop *l);
+
+/* Close a handle that is, or begins, an object of malloc's; frees it when libuv has let go of it.
+ * On the I/O thread, or with the loop not running. */
+void io_loop_close(uv_handle_t *h);
+
+#endif
