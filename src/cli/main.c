@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -194,10 +195,20 @@ static bool is_option(const char *arg, const char *option, const char *letter)
 	return strcmp(arg, option) == 0 || strcmp(arg, letter) == 0;
 }
 
+/* A standard stream that the caller closed must not become the number of some other file: hold its
+ * place with one that fails as a closed one does, reading from 0 and writing to 1 and 2. */
+static void hold_standard_fds(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) < 0)
+			return;
+}
+
 int main(int argc, char **argv)
 {
 	const struct cli_command *c;
 
+	hold_standard_fds();
 	if (argc < 2 || is_option(argv[1], "--help", "-h"))
 		return cli_help(1, argv);
 	if (is_option(argv[1], "--version", "-V")) {
