@@ -16,6 +16,8 @@ void host_free(void *p);
 /* Guest RAM: zeroed, page-aligned, lazily committed; NULL when the host refuses. */
 void *host_ram_map(size_t bytes);
 void host_ram_unmap(void *p, size_t bytes);
+/* It is there to stay: the host may back it by larger pages. Only a hint; contents are kept. */
+void host_ram_settle(void *p, size_t bytes);
 
 /*
  * Memory for generated code: the same pages twice, through rw to write and through rx to execute,

@@ -8,6 +8,8 @@
 
 /* How often queued console input is offered again to a guest that had no room. */
 #define FEED_RETRY_NS 1000000u
+/* After booting. */
+#define SETTLE_NS 10000000000ull
 
 static uint64_t now_ns(void *opaque)
 {
@@ -134,11 +136,29 @@ static uint64_t run_timers(struct doppel_vm *vm)
 	return retry && wait > FEED_RETRY_NS ? FEED_RETRY_NS : wait;
 }
 
+/* A machine that has run for a while will go on: its RAM is worth the host's larger pages. Returns
+ * how long to sleep of wait_ns. */
+static uint64_t settle(struct doppel_vm *vm, uint64_t wait_ns)
+{
+	const struct space *s = vm->cfg.machine->memory(vm->machine);
+	uint64_t now = now_ns(vm);
+
+	if (vm->settled || wait_ns == UINT64_MAX)
+		return wait_ns;
+	if (now < SETTLE_NS)
+		return wait_ns < SETTLE_NS - now ? wait_ns : SETTLE_NS - now;
+	for (unsigned i = 0; i < s->ram_count; i++)
+		if (!s->ram[i].readonly)
+			host_ram_settle(s->ram[i].hva, s->ram[i].len);
+	vm->settled = true;
+	return wait_ns;
+}
+
 void vm_real_event_thread(void *opaque)
 {
 	struct doppel_vm *vm = opaque;
 
 	while (vm_serve(vm, false))
-		host_event_wait(&vm->event, run_timers(vm));
+		host_event_wait(&vm->event, settle(vm, run_timers(vm)));
 	vm_thread_gone(vm);
 }

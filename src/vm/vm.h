@@ -110,6 +110,7 @@ struct doppel_vm {
 
 	struct host_event event; /* wakes the event thread, or the counted clock's idle thread */
 	struct host_thread event_thread;
+	bool settled; /* event thread: RAM was */
 
 	_Atomic bool hold; /* runners must park: paused, or an action waits */
 	pthread_mutex_t control;

@@ -25,6 +25,9 @@ static void memory(void **state)
 	assert_int_equal((uintptr_t)ram & 4095, 0);
 	assert_int_equal(ram[0] | ram[len - 1], 0);
 	ram[len - 1] = 1;
+	host_ram_settle(ram, len);
+	assert_int_equal(ram[0], 0);
+	assert_int_equal(ram[len - 1], 1);
 	host_ram_unmap(ram, len);
 	assert_null(host_ram_map((size_t)1 << 60));
 }

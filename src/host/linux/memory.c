@@ -1,6 +1,6 @@
 /*
  * Host memory on Linux: zeroed heap blocks from malloc, guest RAM from anonymous mappings that
- * commit lazily (MAP_NORESERVE) and ask for huge pages, which shorten the host's own page walks.
+ * commit lazily (MAP_NORESERVE), huge pages when it is in use for long.
  */
 #include "host/host.h"
 
@@ -22,10 +22,14 @@ void *host_ram_map(size_t bytes)
 	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (p == MAP_FAILED)
-		return NULL;
-	madvise(p, bytes, MADV_HUGEPAGE); /* only a hint: kernels without THP refuse it */
-	return p;
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* Not from the start: a huge page is cleared whole by the first access to it, and where the host is
+ * itself a guest that page often has no memory yet, which takes milliseconds. */
+void host_ram_settle(void *p, size_t bytes)
+{
+	madvise(p, bytes, MADV_HUGEPAGE); /* kernels without THP refuse it */
 }
 
 void host_ram_unmap(void *p, size_t bytes)
