@@ -26,6 +26,7 @@ static const struct {
 	[TRACE_KEYBOARD] = {"keyboard", "keyboard controller"},
 	[TRACE_BOOT] = {"boot", "what the loader puts where"},
 	[TRACE_CPU] = {"cpu", "INIT, SIPI, halt and wake"},
+	[TRACE_VIRTIO] = {"virtio", "virtio devices: status, queues, broken rules"},
 };
 
 const char *trace_name(enum trace_event e)

@@ -29,6 +29,7 @@ enum trace_event {
 	TRACE_KEYBOARD,
 	TRACE_BOOT,
 	TRACE_CPU, /* INIT, SIPI, halt, wake */
+	TRACE_VIRTIO,
 	TRACE_COUNT
 };
 

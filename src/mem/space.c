@@ -292,6 +292,22 @@ void space_code_written(struct space *s, uint64_t gpa, size_t len)
 	}
 }
 
+void space_ram_written(struct space *s, uint64_t gpa, uint64_t len)
+{
+	while (len) {
+		size_t n = page_piece(gpa, len);
+		unsigned flags = space_page_flags(s, gpa);
+		if (!(flags & PAGE_DIRTY))
+			space_page_flags_set(s, gpa, PAGE_DIRTY);
+		if (flags & PAGE_CODE)
+			announce(s, gpa, n);
+		if (s->wrote)
+			s->wrote(s->wrote_opaque, gpa, n);
+		gpa += n;
+		len -= n;
+	}
+}
+
 int space_listen(struct space *s, void (*written)(void *, uint64_t, size_t), void *opaque)
 {
 	if (s->listener_count == SPACE_LISTENER_MAX)

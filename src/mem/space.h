@@ -114,7 +114,7 @@ bool space_ram_window(const struct space *s, uint64_t gpa, struct ram_window *w)
 
 /* Host address of len bytes of RAM (not ROM), or NULL unless all lie in one RAM region. Bulk access
  * for loaders and device models (which must use space_read/space_write unless they checked); what
- * is written through it is not announced to engines. */
+ * is written through it is announced by space_ram_written. */
 uint8_t *space_ram_range(const struct space *s, uint64_t gpa, uint64_t len);
 
 /* Device access, 1 to 8 bytes, split to what the device takes. Unanswered reads are all ones.
@@ -141,6 +141,9 @@ void space_code_release(struct space *s, uint64_t gpa);
 
 /* Tell the listeners that [gpa, gpa+len) was written, page by page, where pages hold code. */
 void space_code_written(struct space *s, uint64_t gpa, size_t len);
+/* [gpa, gpa+len) of RAM was written through a host address (space_ram_range): mark the pages dirty,
+ * and tell all who would have been told by space_write. */
+void space_ram_written(struct space *s, uint64_t gpa, uint64_t len);
 /* Before CPUs run; 0 or -ENOSPC. */
 int space_listen(struct space *s, void (*written)(void *, uint64_t, size_t), void *opaque);
 

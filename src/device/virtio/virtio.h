@@ -93,6 +93,7 @@ struct virtio_device {
 	struct virtqueue queue[VIRTIO_QUEUES_MAX];
 	/* Requests that the host works on: a reset waits for them. Changed under the lock. */
 	unsigned in_flight;
+	bool start_due; /* DRIVER_OK was set and the model is to be told */
 	struct host_mutex lock;
 	/* wiring */
 	const struct virtio_model *type;
@@ -124,7 +125,8 @@ void virtio_enter(struct virtio_device *d);
 void virtio_leave(struct virtio_device *d);
 /* The configuration space changed; lock held (the interrupt comes with virtio_leave). */
 void virtio_config_changed(struct virtio_device *d);
-/* The driver broke a rule that leaves no way to go on: NEEDS_RESET. Lock held. */
+/* The driver broke a rule that leaves no way to go on: NEEDS_RESET. Lock held. A queue that is
+ * broken has the same effect by itself when the lock is left. */
 void virtio_broken(struct virtio_device *d, const char *why);
 /* One request more or less in flight; lock held. */
 void virtio_begin(struct virtio_device *d);
@@ -145,13 +147,20 @@ uint8_t virtio_status_read(struct virtio_device *d);
 void virtio_status_write(struct virtio_device *d, uint8_t status);
 uint32_t virtio_features_read(struct virtio_device *d, unsigned word); /* word 0 or 1 */
 void virtio_features_write(struct virtio_device *d, unsigned word, uint32_t value);
+/* Queue n to set size, desc, driver and device of; NULL if there is none, it is enabled, or a reset
+ * waits for its requests. */
+struct virtqueue *virtio_queue_setup(struct virtio_device *d, unsigned n);
 void virtio_queue_enable(struct virtio_device *d, unsigned n);
-void virtio_queue_reset(struct virtio_device *d, unsigned n); /* VIRTIO_F_RING_RESET */
+/* VIRTIO_F_RING_RESET; resetting: it has been asked for and waits for requests. */
+void virtio_queue_reset(struct virtio_device *d, unsigned n);
+bool virtio_queue_resetting(struct virtio_device *d, unsigned n);
+bool virtio_queue_enabled(struct virtio_device *d, unsigned n);
+uint16_t virtio_queue_size_max(const struct virtio_device *d, unsigned n); /* 0: there is none */
 void virtio_kick(struct virtio_device *d, unsigned n);
 void virtio_config_read(struct virtio_device *d, uint32_t offset, uint8_t *buf, uint32_t bytes);
 void virtio_config_write(struct virtio_device *d, uint32_t offset, const uint8_t *buf,
 			 uint32_t bytes);
-/* Machine reset, CPUs and I/O thread at rest. */
+/* Machine reset, CPUs and I/O thread at rest, nothing in flight. */
 void virtio_reset(struct virtio_device *d);
 
 #endif

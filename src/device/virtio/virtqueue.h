@@ -22,6 +22,8 @@ enum {
 	VIRTQ_SEGS_MAX = 256,  /* segments of one chain; a longer one breaks the queue */
 };
 
+enum virtq_area { VIRTQ_DESC, VIRTQ_DRIVER, VIRTQ_DEVICE, VIRTQ_AREAS };
+
 struct virtqueue {
 	/* state */
 	uint16_t size; /* as the driver set it; 0 = does not exist */
@@ -35,12 +37,12 @@ struct virtqueue {
 	uint16_t avail_index; /* next to take: free-running (split) or slot (packed) */
 	uint16_t used_index;  /* next to give back, likewise */
 	uint8_t avail_wrap, used_wrap; /* packed: wrap counters */
-	uint16_t signalled;	       /* used_index when the driver was last interrupted */
-	uint8_t signalled_valid;
-	uint16_t in_use; /* chains taken and not given back */
+	uint16_t in_use;	       /* chains taken and not given back */
+	uint8_t resetting;	       /* VIRTIO_F_RING_RESET: waits until none is in use */
 	/* wiring */
 	uint16_t size_max; /* what the device offers */
 	struct space *memory;
+	uint8_t *ring[VIRTQ_AREAS]; /* host addresses of the areas while it is enabled */
 };
 
 struct virtq_seg {
@@ -51,17 +53,19 @@ struct virtq_seg {
 /* A request: segments the device reads, then segments it writes. All lie in RAM. */
 struct virtq_chain {
 	uint16_t id;	  /* what the driver calls it */
-	uint16_t slots;	  /* packed: ring entries it took */
+	uint16_t slots;	  /* ring entries it took: 1 in a split ring */
 	uint16_t out, in; /* how many segments of each kind; out come first */
 	uint64_t out_bytes, in_bytes;
 	struct virtq_seg seg[VIRTQ_SEGS_MAX];
 };
 
-/* Power-on state: no ring. size_max and memory are kept. */
+/* Power-on state: no ring, size is size_max. size_max and memory are kept. */
 void virtqueue_reset(struct virtqueue *q);
 /* The driver enables it: checks size, alignment (2.7, 2.8) and that the rings lie in RAM. False:
  * the queue stays disabled. */
 bool virtqueue_enable(struct virtqueue *q, bool packed, bool event_idx);
+/* Disable it as soon as no chain is in use; until then nothing is popped, and resetting is set. */
+void virtqueue_stop(struct virtqueue *q);
 
 /* Take the next chain: 1, or 0 if there is none, or -EINVAL when the ring is broken (now or
  * before). Every chain taken is to be given back by virtqueue_push, in any order. */
