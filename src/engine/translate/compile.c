@@ -61,14 +61,14 @@ static struct tblock *generate(struct translate *t, const struct gen_source *src
 
 		code_room(t->code, &at, &end, &evicted);
 		if (evicted)
-			jumps_flush(t, true);
+			jumps_clear(t);
 		bytes = gen_compile(&t->gen, src, at, end);
 		if (bytes)
 			b = code_insert(t->code, &t->gen, bytes, ~0ull);
 		if (b || !t->gen.a.overflow)
 			return b;
 		code_next_segment(t->code);
-		jumps_flush(t, true);
+		jumps_clear(t);
 	}
 	return NULL;
 }

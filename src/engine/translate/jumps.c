@@ -3,6 +3,8 @@
  * flushed: those of global pages in the upper half only with a flush that takes them too. A bit for
  * each used entry makes a flush cost what was used.
  */
+#include <string.h>
+
 #include "engine/translate/translate_private.h"
 #include "isa/x86/mode.h"
 
@@ -12,6 +14,8 @@ uint64_t jumps_tag(struct translate *t, x86_mode_t mode)
 {
 	unsigned n = 0;
 
+	if (t->present.tag && mode == t->present.mode)
+		return t->present.tag;
 	if (!(mode & (X86_MODE_CODE64 | X86_MODE_FLAT)) || (mode & X86_MODE_POLLS))
 		return NO_TAG;
 	while (n < t->mode_count && t->mode[n] != mode)
@@ -20,8 +24,9 @@ uint64_t jumps_tag(struct translate *t, x86_mode_t mode)
 		return NO_TAG;
 	if (n == t->mode_count)
 		t->mode[t->mode_count++] = mode;
-	/* 0 is of no mode, so that an empty entry matches nothing */
-	return n + 1;
+	t->present.mode = mode;
+	t->present.tag = n + 1; /* 0 is of no mode, so that an empty entry matches nothing */
+	return t->present.tag;
 }
 
 const uint8_t *jumps_find(struct translate *t)
@@ -30,6 +35,14 @@ const uint8_t *jumps_find(struct translate *t)
 	uint64_t tag = jumps_tag(t, t->cpu->mode);
 
 	return tag != NO_TAG && j->tag == gen_jump_tag(t->cpu->rip, tag) ? j->code : NULL;
+}
+
+struct tblock *jumps_again(const struct translate *t, uint64_t gpa)
+{
+	const struct gen_jump *j = &t->jump[gen_jump_index(t->cpu->rip)];
+	struct tblock *b = j->code ? code_of(j->code) : NULL;
+
+	return b && b->gpa == gpa && b->mode == t->cpu->mode && !b->dead ? b : NULL;
 }
 
 void jumps_remember(struct translate *t, const struct tblock *b)
@@ -60,4 +73,10 @@ void jumps_flush(struct translate *t, bool global)
 	flush(t, false);
 	if (global)
 		flush(t, true);
+}
+
+void jumps_clear(struct translate *t)
+{
+	jumps_flush(t, true);
+	memset(t->jump, 0, sizeof(t->jump));
 }

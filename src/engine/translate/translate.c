@@ -87,9 +87,11 @@ static void run_code(struct translate *t, const uint8_t *rx, uint64_t page_offse
 	switch (why) {
 	case LEAVE_LINK:
 		left_at_link(t);
+		t->straight = true;
 		break;
 	case LEAVE_INDIRECT:
 		cpu->counter[COUNTER_TRANSLATE_EXIT_INDIRECT]++;
+		t->straight = true;
 		break;
 	case LEAVE_STATE:
 		break;
@@ -120,35 +122,44 @@ static void try_link(struct translate *t, struct tblock *to)
 	}
 }
 
-/* Exits to another page look for it in the instruction TLB, what stands in the jump table must have
- * been fetched (x86_cpu.flush_jumps), and the block may have been found without either. */
-static void refetch(struct x86_cpu *cpu)
+/* The code at RIP, found without the interpreter; NULL: it may have to find a block, or a fault.
+ * Fetches the page: exits to another page look for it in the instruction TLB, and what stands in
+ * the jump table must have been fetched (x86_cpu.flush_jumps). */
+static struct tblock *code_here(struct translate *t)
 {
+	struct x86_cpu *cpu = t->cpu;
 	const uint8_t *hva;
+	struct tblock *b;
 	uint64_t gpa;
 
-	if (x86_mmu_fetch_page(cpu, cpu->rip, &gpa, &hva))
-		return;
-	cpu->fault.vector = -1;
-	cpu->exit_code = X86_EXIT_NONE;
+	if ((cpu->mode & X86_MODE_POLLS) || !(cpu->mode & (X86_MODE_CODE64 | X86_MODE_FLAT)))
+		return NULL;
+	if (!x86_mmu_fetch_page(cpu, cpu->rip, &gpa, &hva)) {
+		cpu->fault.vector = -1;
+		cpu->exit_code = X86_EXIT_NONE;
+		return NULL;
+	}
+	gpa |= cpu->rip & PAGE_OFFSET_MASK;
+	if (t->link && t->link->to && t->link->to->gpa == gpa)
+		return t->link->to;
+	b = jumps_again(t, gpa);
+	return b ? b : code_find(t->code, gpa, ~0ull, cpu->mode);
 }
 
-static void step(struct translate *t)
+static void run_block(struct translate *t, struct tblock *b)
+{
+	try_link(t, b);
+	jumps_remember(t, b);
+	run_code(t, b->rx, b->gpa & PAGE_OFFSET_MASK);
+}
+
+/* No translated code is to be had, or it does not fit the budget. */
+static void step_interpreter(struct translate *t, struct tblock *to)
 {
 	struct x86_cpu *cpu = t->cpu;
 	struct engine_cpu *e = t->interp;
-	struct tlink *link = t->link;
-	struct tblock *to;
-	struct iblock *b;
-	const uint8_t *rx;
+	struct iblock *b = find_block(e);
 
-	rx = link || t->short_budget ? NULL : jumps_find(t);
-	t->short_budget = false;
-	if (rx) {
-		run_code(t, rx, cpu->rip & PAGE_OFFSET_MASK);
-		return;
-	}
-	b = find_block(e);
 	if (b && (cpu->mode & X86_MODE_POLLS))
 		b->heat = UINT32_MAX; /* one instruction at a time */
 	if (!b || b->heat > 1) {
@@ -156,22 +167,37 @@ static void step(struct translate *t)
 		interp_step(e, b);
 		return;
 	}
-	to = code_find(t->code, b->gpa, b->gpa2, b->mode);
+	if (!to)
+		to = code_find(t->code, b->gpa, b->gpa2, b->mode);
 	if (!to) {
 		trace_hot(t, b);
-		return;
-	}
-	refetch(cpu);
-	try_link(t, to);
-	jumps_remember(t, to);
-	if (cpu->budget < to->insns) {
+	} else if (cpu->budget < to->insns) {
 		t->link = NULL;
 		b->heat = 2; /* not hot for once: the interpreter does the last few */
 		interp_step(e, b);
 		b->heat = 1;
+	} else {
+		run_block(t, to);
+	}
+}
+
+static void step(struct translate *t)
+{
+	struct x86_cpu *cpu = t->cpu;
+	const uint8_t *rx = t->link || t->short_budget ? NULL : jumps_find(t);
+	struct tblock *to = NULL;
+
+	if (rx) {
+		run_code(t, rx, cpu->rip & PAGE_OFFSET_MASK);
 		return;
 	}
-	run_code(t, to->rx, to->gpa & PAGE_OFFSET_MASK);
+	if (!t->short_budget)
+		to = code_here(t);
+	t->short_budget = false;
+	if (to && cpu->budget >= to->insns)
+		run_block(t, to);
+	else
+		step_interpreter(t, to);
 }
 
 /* What is delivered here leads elsewhere than the exit that is to be linked. */
@@ -199,7 +225,9 @@ static enum engine_exit run(struct engine_cpu *e, uint64_t insns)
 	t->link = NULL;
 	cpu->exit_code = X86_EXIT_NONE;
 	x86_mxcsr_enter(cpu);
-	while ((why = boundary(t)) < 0) {
+	t->straight = false;
+	while ((t->straight && cpu->request == cpu->request_ignored) || (why = boundary(t)) < 0) {
+		t->straight = false;
 		if (cpu->budget <= 0) {
 			why = ENGINE_EXIT_BUDGET;
 			break;
@@ -230,7 +258,7 @@ static void dropped_all(void *opaque)
 
 	code_drop_all(t->code);
 	t->link = NULL;
-	jumps_flush(t, true);
+	jumps_clear(t);
 }
 
 static void flush_jumps(void *opaque, bool global)

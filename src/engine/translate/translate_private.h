@@ -21,6 +21,11 @@ struct translate {
 	struct tlink *link;	    /* the exit that led here, to be linked; or NULL */
 	x86_mode_t mode[MODES_MAX]; /* of the numbers in tags */
 	unsigned mode_count;
+	struct {
+		x86_mode_t mode;
+		uint64_t tag;
+	} present;     /* what jumps_tag found last */
+	bool straight; /* nothing needs a look at the block boundary */
 	unsigned max_insns, max_trace; /* of a block, a trace; max_trace 0: no traces */
 	struct dump dump;
 	struct ir_block ir;
@@ -52,8 +57,12 @@ void trace_hot(struct translate *t, struct iblock *b);
 uint64_t jumps_tag(struct translate *t, x86_mode_t mode);
 /* Code for cpu->rip in the present mode, or NULL. */
 const uint8_t *jumps_find(struct translate *t);
+/* The block at RIP and gpa from an entry that a flush emptied, or NULL. */
+struct tblock *jumps_again(const struct translate *t, uint64_t gpa);
 void jumps_remember(struct translate *t, const struct tblock *b);
 void jumps_flush(struct translate *t, bool global);
+/* Blocks are about to be freed: forget what flushes left behind, too. */
+void jumps_clear(struct translate *t);
 
 /* ---- slow.c */
 extern const struct frame_calls slow_calls;

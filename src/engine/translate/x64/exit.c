@@ -277,7 +277,7 @@ void gen_emit_jump(struct gen *g)
 		return;
 	}
 	x64_mov_rr(a, 4, X64_RCX, X64_RAX);
-	x64_shift_ri(a, X64_SHR, 4, X64_RCX, GEN_JUMP_BITS);
+	x64_shift_ri(a, X64_SHR, 4, X64_RCX, PAGE_BITS);
 	x64_alu_rr(a, X64_XOR, 4, X64_RCX, X64_RAX);
 	x64_alu_ri(a, X64_AND, 4, X64_RCX, GEN_JUMP_SIZE - 1);
 	x64_shift_ri(a, X64_SHL, 4, X64_RCX, 4);

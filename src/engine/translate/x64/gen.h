@@ -111,19 +111,19 @@ struct gen_fault {
 	uint8_t len;
 };
 
-enum { GEN_JUMP_BITS = 12, GEN_JUMP_SIZE = 1 << GEN_JUMP_BITS };
+enum { GEN_JUMP_BITS = 14, GEN_JUMP_SIZE = 1 << GEN_JUMP_BITS };
 /* cpu->jump_table: where a RIP's code is. The index tells the low bits of RIP from the others, so
  * that the tag has room for a mode beside all 64 bits: an address that is not canonical is no
- * other's. */
+ * other's. An entry that a flush emptied keeps its code, for jumps_again. */
 struct gen_jump {
 	uint64_t tag;
 	const uint8_t *code;
 };
 static inline unsigned gen_jump_index(uint64_t rip)
 {
-	return (unsigned)((rip ^ rip >> GEN_JUMP_BITS) & (GEN_JUMP_SIZE - 1));
+	return (unsigned)((rip ^ rip >> PAGE_BITS) & (GEN_JUMP_SIZE - 1));
 }
-_Static_assert(GEN_JUMP_SIZE == PAGE_BYTES, "page and index are all of RIP");
+_Static_assert(GEN_JUMP_BITS >= PAGE_BITS, "page and index are all of RIP");
 /* mode_tag: gen_source.tag */
 static inline uint64_t gen_jump_tag(uint64_t rip, uint64_t mode_tag)
 {
