@@ -10,6 +10,7 @@
 #include "device/kvmclock.h"
 #include "device/lapic.h"
 #include "device/mc146818.h"
+#include "device/pci/msix.h"
 #include "device/pci/pci.h"
 #include "device/reset_port.h"
 #include "device/uart16550.h"
@@ -27,6 +28,7 @@ const struct device_desc *const device_registry[] = {
 	&kvmclock_desc,
 	&lapic_desc,
 	&mc146818_desc,
+	&msix_desc,
 	&pci_function_desc,
 	&pci_host_desc,
 	&reset_port_desc,

@@ -1,6 +1,7 @@
 /*
- * Guest-physical and port space. Regions are few (tens), so lookups are linear, newest device
- * region first. Device pieces are naturally aligned powers of two, as a bus would split them.
+ * Guest-physical and port space. Which device answers where is kept as a list of ranges without
+ * gaps, made anew whenever a region moves: looking up is halving, and the last hit comes first.
+ * Device pieces are naturally aligned powers of two, as a bus would split them.
  *
  * Left out on purpose: changing the map under running CPUs. A device may enable, disable or move
  * its own region under the machine lock; the machine then asks the CPUs to flush their TLBs.
@@ -13,6 +14,84 @@
 #include "base/bits.h"
 #include "host/host.h"
 
+static bool range_wraps(uint64_t base, uint64_t len)
+{
+	return len == 0 || base + (len - 1) < base;
+}
+
+/* ---- which device answers where */
+
+static uint64_t region_last(const struct io_region *r)
+{
+	return r->base + (r->len - 1);
+}
+
+/* The newest enabled region at gpa, and where its range ends: at its own end, or before the next
+ * region that wins over it. */
+static struct io_range range_at(const struct space *s, uint64_t gpa)
+{
+	struct io_range range = {gpa, UINT64_MAX, 0};
+
+	for (unsigned i = s->io_count; i-- > 0;) {
+		const struct io_region *r = &s->io[i];
+
+		if (!r->enabled)
+			continue;
+		if (gpa - r->base < r->len) {
+			range.region = i + 1;
+			if (region_last(r) < range.last)
+				range.last = region_last(r);
+			break;
+		}
+		if (r->base > gpa && r->base - 1 < range.last)
+			range.last = r->base - 1;
+	}
+	return range;
+}
+
+static bool region_on_ram(const struct space *s, const struct io_region *r)
+{
+	uint64_t first = r->base & ~PAGE_OFFSET_MASK, last = region_last(r) | PAGE_OFFSET_MASK;
+
+	for (unsigned i = 0; r->enabled && i < s->ram_count; i++)
+		if (s->ram[i].base <= last && first <= s->ram[i].base + (s->ram[i].len - 1))
+			return true;
+	return false;
+}
+
+/* Each range begins where the one before ended; a region's begin or end makes at most one border,
+ * so that there is always room. */
+static void ranges_make(struct space *s)
+{
+	uint64_t at = 0;
+	unsigned n = 0, overlays = 0;
+
+	do {
+		s->range[n] = range_at(s, at);
+		at = s->range[n++].last + 1;
+	} while (at);
+	s->range_count = n;
+	s->range_last = 0;
+	for (unsigned i = 0; i < s->io_count; i++)
+		overlays += region_on_ram(s, &s->io[i]);
+	__atomic_store_n(&s->overlays, overlays, __ATOMIC_RELEASE);
+}
+
+bool space_io_place(struct space *s, struct io_region *r, uint64_t base, bool enabled)
+{
+	bool on_ram = region_on_ram(s, r);
+
+	enabled = enabled && !range_wraps(base, r->len);
+	if (enabled == r->enabled && (base == r->base || !enabled))
+		return false;
+	/* Looked at without the lock by space_ram_page. */
+	if (enabled)
+		__atomic_store_n(&r->base, base, __ATOMIC_RELAXED);
+	__atomic_store_n(&r->enabled, enabled, __ATOMIC_RELAXED);
+	ranges_make(s);
+	return on_ram || region_on_ram(s, r);
+}
+
 void space_init(struct space *s, struct host_mutex *lock, const struct trace *trace,
 		enum trace_event io_event)
 {
@@ -20,6 +99,7 @@ void space_init(struct space *s, struct host_mutex *lock, const struct trace *tr
 	s->lock = lock;
 	s->trace = trace;
 	s->io_event = io_event;
+	ranges_make(s);
 }
 
 void space_destroy(struct space *s)
@@ -31,11 +111,7 @@ void space_destroy(struct space *s)
 	s->ram_count = 0;
 	s->io_count = 0;
 	s->listener_count = 0;
-}
-
-static bool range_wraps(uint64_t base, uint64_t len)
-{
-	return len == 0 || base + (len - 1) < base;
+	ranges_make(s);
 }
 
 int space_map_ram(struct space *s, uint64_t base, uint64_t len, uint8_t *hva, bool readonly)
@@ -54,6 +130,7 @@ int space_map_ram(struct space *s, uint64_t base, uint64_t len, uint8_t *hva, bo
 		return -ENOMEM;
 	s->page_flags[s->ram_count] = flags;
 	s->ram[s->ram_count++] = (struct ram_region){base, len, hva, readonly};
+	ranges_make(s);
 	return 0;
 }
 
@@ -67,6 +144,7 @@ int space_map_io(struct space *s, const char *name, uint64_t base, uint64_t len,
 	if (s->io_count == SPACE_IO_MAX)
 		return -ENOSPC;
 	s->io[s->io_count++] = (struct io_region){name, ops, opaque, base, len, true};
+	ranges_make(s);
 	return 0;
 }
 
@@ -82,9 +160,14 @@ struct io_region *space_find_io(struct space *s, const char *name)
 
 static bool page_overlaid(const struct space *s, uint64_t page)
 {
+	if (!__atomic_load_n(&s->overlays, __ATOMIC_ACQUIRE))
+		return false;
 	for (unsigned i = 0; i < s->io_count; i++) {
 		const struct io_region *r = &s->io[i];
-		if (r->enabled && r->base < page + PAGE_BYTES && page <= r->base + (r->len - 1))
+		uint64_t base = __atomic_load_n(&r->base, __ATOMIC_RELAXED);
+
+		if (__atomic_load_n(&r->enabled, __ATOMIC_RELAXED) &&
+		    base <= (page | PAGE_OFFSET_MASK) && page <= base + (r->len - 1))
 			return true;
 	}
 	return false;
@@ -114,9 +197,11 @@ bool space_ram_window(const struct space *s, uint64_t gpa, struct ram_window *w)
 	uint64_t first = ram->base, last = ram->base + (ram->len - 1);
 	for (unsigned k = 0; k < s->io_count; k++) {
 		const struct io_region *r = &s->io[k];
-		uint64_t r_first = r->base & ~PAGE_OFFSET_MASK;
-		uint64_t r_last = (r->base + (r->len - 1)) | PAGE_OFFSET_MASK;
-		if (!r->enabled || r_last < first || r_first > last)
+		uint64_t base = __atomic_load_n(&r->base, __ATOMIC_RELAXED);
+		uint64_t r_first = base & ~PAGE_OFFSET_MASK;
+		uint64_t r_last = (base + (r->len - 1)) | PAGE_OFFSET_MASK;
+		if (!__atomic_load_n(&r->enabled, __ATOMIC_RELAXED) || r_last < first ||
+		    r_first > last)
 			continue;
 		if (gpa >= r_first && gpa <= r_last)
 			return false;
@@ -318,31 +403,42 @@ int space_listen(struct space *s, void (*written)(void *, uint64_t, size_t), voi
 
 /* ---- devices */
 
+/* The range that holds gpa. */
+static const struct io_range *range_find(struct space *s, uint64_t gpa)
+{
+	const struct io_range *hit = &s->range[s->range_last];
+	unsigned low = 0, high = s->range_count;
+
+	if (gpa >= hit->base && gpa <= hit->last)
+		return hit;
+	while (high - low > 1) {
+		unsigned middle = (low + high) / 2;
+
+		if (s->range[middle].base <= gpa)
+			low = middle;
+		else
+			high = middle;
+	}
+	s->range_last = low;
+	return &s->range[low];
+}
+
 /* The device region that answers at gpa, or NULL. *bytes shrinks to what this owner (or hole)
  * covers, as a naturally aligned power of two. */
-static const struct io_region *io_find(const struct space *s, uint64_t gpa, unsigned *bytes)
+static const struct io_region *io_find(struct space *s, uint64_t gpa, unsigned *bytes)
 {
-	const struct io_region *found = NULL;
-	uint64_t n = *bytes;
+	const struct io_range *range = range_find(s, gpa);
+	const struct io_region *r = range->region ? &s->io[range->region - 1] : NULL;
+	uint64_t n = *bytes, left = range->last - gpa;
 
-	for (unsigned i = s->io_count; i-- > 0;) {
-		const struct io_region *r = &s->io[i];
-		if (!r->enabled)
-			continue;
-		if (gpa - r->base < r->len) {
-			uint64_t room = r->len - (gpa - r->base);
-			n = room < n ? room : n;
-			n = r->ops->max_bytes < n ? r->ops->max_bytes : n;
-			found = r;
-			break;
-		}
-		if (r->base > gpa && r->base - gpa < n)
-			n = r->base - gpa;
-	}
+	if (r && r->ops->max_bytes < n)
+		n = r->ops->max_bytes;
+	if (left < n)
+		n = left + 1;
 	while (gpa & (n - 1) || n & (n - 1))
 		n = n & (n - 1) ? n & (n - 1) : n / 2;
 	*bytes = (unsigned)n;
-	return found;
+	return r;
 }
 
 /* RAM where no device answers, even in a page that a device covers in part. */

@@ -4,7 +4,8 @@
  * through here, checked; a device model never sees a host pointer.
  *
  * The map is built before CPUs start; regions are never added while they run. A device may enable,
- * disable or move its own region under the machine lock if the CPUs' TLBs are flushed after it.
+ * disable or move its own region (space_io_place) under the machine lock if the CPUs' TLBs are
+ * flushed after it.
  * Device callbacks run under that lock, which the dispatch functions take.
  */
 #ifndef MEM_SPACE_H
@@ -38,6 +39,12 @@ struct io_region {
 	bool enabled; /* a disabled region is passed over (PCI BARs) */
 };
 
+/* Addresses that one region answers at, or none: where a look-up ends. */
+struct io_range {
+	uint64_t base, last;
+	unsigned region; /* its place in space.io, plus 1; 0: nothing answers */
+};
+
 /* RAM or ROM. Pages of a ROM read as RAM and swallow writes. */
 struct ram_region {
 	uint64_t base, len;
@@ -51,7 +58,7 @@ enum {
 	PAGE_DIRTY = 2, /* written since the flag was last cleared */
 };
 
-enum { SPACE_RAM_MAX = 16, SPACE_IO_MAX = 64, SPACE_LISTENER_MAX = 64 };
+enum { SPACE_RAM_MAX = 16, SPACE_IO_MAX = 160, SPACE_LISTENER_MAX = 64 };
 
 /* Called after bytes of a PAGE_CODE page were written, by whichever thread wrote them. */
 struct code_listener {
@@ -65,6 +72,10 @@ struct space {
 	uint8_t *page_flags[SPACE_RAM_MAX];
 	struct io_region io[SPACE_IO_MAX];
 	unsigned io_count;
+	struct io_range range[2 * SPACE_IO_MAX + 1]; /* all addresses, in order */
+	unsigned range_count;
+	unsigned range_last; /* found last */
+	unsigned overlays;   /* enabled regions that lie on RAM; changed atomically */
 	struct code_listener listener[SPACE_LISTENER_MAX];
 	unsigned listener_count;
 	struct host_mutex *lock;   /* the machine lock; may be NULL in tests */
@@ -88,6 +99,9 @@ int space_map_io(struct space *s, const char *name, uint64_t base, uint64_t len,
 		 const struct io_ops *ops, void *opaque);
 /* By name; NULL if there is none. */
 struct io_region *space_find_io(struct space *s, const char *name);
+/* The region answers at base from now on, or nowhere. Under the machine lock, or before CPUs run.
+ * True if it lies or lay on RAM: then the CPUs' TLBs are to be flushed. */
+bool space_io_place(struct space *s, struct io_region *r, uint64_t base, bool enabled);
 
 /* The RAM or ROM region holding gpa, or -1; device regions on top are not looked at. */
 static inline int space_ram_index(const struct space *s, uint64_t gpa)

@@ -813,7 +813,7 @@ static void changed_map(void **state)
 	x86_tlb_flush_all(&cpu);
 	assert_true(rd(LIN, &b, 1));
 	assert_true(tag_read(LIN) & X86_TLB_SLOW);
-	space_find_io(&s, "hole")->enabled = false;
+	space_io_place(&s, space_find_io(&s, "hole"), 0, false);
 	x86_tlb_flush_all(&cpu);
 	assert_true(rd(LIN, &b, 1));
 	assert_int_equal(b, 0x21);

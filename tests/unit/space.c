@@ -118,7 +118,7 @@ static void newest_wins(void **state)
 	assert_int_equal(space_map_io(&s, "new", 0x2002, 1, &ops4, &new), 0);
 	/* The newer one sits in the middle of the access. */
 	assert_true(space_io_read(&s, 0x2000, 4) == 0x01020101);
-	space_find_io(&s, "new")->enabled = false;
+	space_io_place(&s, space_find_io(&s, "new"), 0, false);
 	assert_true(space_io_read(&s, 0x2000, 4) == 0x01010101);
 	assert_null(space_find_io(&s, "newer"));
 }
@@ -158,7 +158,7 @@ static void ram_lookup(void **state)
 	assert_null(space_ram_range(&s, 0x10fff0, ~0ull));
 	assert_int_equal(space_map_io(&s, "over", 0x101ff0, 4, &ops4, &p), 0);
 	assert_null(space_ram_page(&s, 0x101000, &ro));
-	space_find_io(&s, "over")->enabled = false;
+	space_io_place(&s, space_find_io(&s, "over"), 0, false);
 	assert_non_null(space_ram_page(&s, 0x101000, &ro));
 }
 
@@ -259,7 +259,7 @@ static void windows(void **state)
 	assert_int_equal(space_map_io(&s, "low", 0x102ff0, 0x20, &ops1, NULL), 0);
 	assert_int_equal(space_map_io(&s, "high", 0x108000, 0x1000, &ops1, NULL), 0);
 	assert_int_equal(space_map_io(&s, "off", 0x106000, 0x1000, &ops1, NULL), 0);
-	space_find_io(&s, "off")->enabled = false;
+	space_io_place(&s, space_find_io(&s, "off"), 0, false);
 	space_page_flags_set(&s, 0x105000, PAGE_DIRTY);
 	assert_true(space_ram_window(&s, 0x107fff, &w));
 	assert_true(w.base == 0x104000 && w.len == 0x4000 && w.hva == ram + 0x4000);
@@ -277,6 +277,57 @@ static void windows(void **state)
 	assert_false(space_ram_window(&s, 0x200000, &w)); /* not writable */
 }
 
+/* Placing regions by random, against the rule said in the header, asked one by one. */
+static void moving_regions(void **state)
+{
+	enum { REGIONS = 24, SPAN = 256 };
+	struct probe p[REGIONS] = {0};
+	uint32_t seed = 1;
+
+	(void)state;
+	for (unsigned i = 0; i < REGIONS; i++) {
+		p[i].fill = (uint8_t)(i + 1);
+		assert_int_equal(space_map_io(&s, "r", i, i % 7 + 1, &ops1, &p[i]), 0);
+	}
+	for (unsigned step = 0; step < 500; step++) {
+		struct io_region *r = &s.io[(seed >> 8) % REGIONS];
+
+		seed = seed * 1664525 + 1013904223;
+		assert_false(space_io_place(&s, r, (seed >> 16) % SPAN, seed >> 12 & 3));
+		for (uint64_t at = 0; at < SPAN + 8; at++) {
+			unsigned want = 0xff;
+
+			for (unsigned i = 0; i < REGIONS; i++) {
+				p[i].count = 0;
+				if (s.io[i].enabled && at - s.io[i].base < s.io[i].len)
+					want = i + 1;
+			}
+			assert_int_equal(space_io_read(&s, at, 1), want);
+		}
+	}
+}
+
+static void moving_over_ram(void **state)
+{
+	struct probe p = {.fill = 3};
+	struct io_region *r;
+
+	(void)state;
+	assert_int_equal(space_map_io(&s, "bar", 0x8000000, 0x100, &ops4, &p), 0);
+	r = space_find_io(&s, "bar");
+	assert_false(space_io_place(&s, r, 0x8000000, true)); /* as it was */
+	assert_false(space_io_place(&s, r, 0x9000000, true));
+	assert_non_null(space_ram_page(&s, 0x102000, NULL));
+	assert_true(space_io_place(&s, r, 0x102800, true));
+	assert_null(space_ram_page(&s, 0x102000, NULL));
+	assert_true(space_io_read(&s, 0x102800, 4) == 0x03030303);
+	assert_true(space_io_place(&s, r, 0x9000000, true));
+	assert_non_null(space_ram_page(&s, 0x102000, NULL));
+	assert_false(space_io_place(&s, r, ~0xfull, true)); /* would wrap: nowhere */
+	assert_false(r->enabled);
+	assert_true(space_io_read(&s, ~0xfull, 4) == 0xffffffff);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -287,6 +338,8 @@ int main(void)
 		TEST(splits_to_device_width),
 		TEST(straddles_the_end),
 		TEST(newest_wins),
+		TEST(moving_regions),
+		TEST(moving_over_ram),
 		TEST(holes_and_ram),
 		TEST(ram_lookup),
 		TEST(bulk_copies),

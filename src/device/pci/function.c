@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "device/pci/msi.h"
+#include "device/pci/msix.h"
 
 enum { CAPS_FIRST = 0x40, STATUS_CLEAR = 0xf900 };
 
@@ -39,6 +41,8 @@ uint32_t pci_config_read(struct pci_function *f, unsigned offset, unsigned bytes
 
 	if (bytes > 4 || offset > PCI_CONFIG_BYTES - bytes)
 		return UINT32_MAX;
+	if (f->ops && f->ops->config_reading)
+		f->ops->config_reading(f->opaque, offset, bytes);
 	memcpy(&v, f->config + offset, bytes);
 	return v;
 }
@@ -60,15 +64,20 @@ static void bars_report(struct pci_function *f, const struct bars *was)
 	struct bars is;
 
 	bars_get(f, &is);
-	for (unsigned i = 0; i < PCI_BARS; i++)
-		if ((is.on[i] != was->on[i] || (is.on[i] && is.base[i] != was->base[i])) &&
-		    f->ops && f->ops->bar_changed)
+	for (unsigned i = 0; i < PCI_BARS; i++) {
+		if (is.on[i] == was->on[i] && (!is.on[i] || is.base[i] == was->base[i]))
+			continue;
+		if (f->ops && f->ops->bar_changed)
 			f->ops->bar_changed(f->opaque, i, is.base[i], is.on[i]);
+		if (f->bar_moved)
+			f->bar_moved(f->machine, f, i, is.base[i], is.on[i]);
+	}
 }
 
 static void pci_function_update_intx(struct pci_function *f)
 {
-	bool off = load_le16(f->config + PCI_COMMAND) & PCI_COMMAND_INTX_OFF;
+	bool off = (load_le16(f->config + PCI_COMMAND) & PCI_COMMAND_INTX_OFF) || msi_enabled(f) ||
+		   (f->msix && msix_enabled(f->msix));
 
 	f->config[PCI_STATUS] &= (uint8_t)~PCI_STATUS_INTX;
 	if (f->intx)
@@ -89,6 +98,9 @@ void pci_config_write(struct pci_function *f, unsigned offset, uint32_t value, u
 		*reg = (*reg & ~f->writable[offset + i]) | (v & f->writable[offset + i]);
 		*reg &= (uint8_t) ~(v & f->clear[offset + i]);
 	}
+	msi_config_written(f);
+	if (f->msix)
+		msix_config_written(f->msix);
 	pci_function_update_intx(f);
 	bars_report(f, &was);
 	if (f->ops && f->ops->config_written)
@@ -170,6 +182,8 @@ void pci_function_reset(void *pci_function)
 
 	bars_get(f, &was);
 	memcpy(f->config, f->power_on, sizeof(f->config));
+	if (f->msix)
+		msix_reset(f->msix);
 	f->intx = 0;
 	pci_function_update_intx(f);
 	bars_report(f, &was);

@@ -1,5 +1,5 @@
-/* PCI host bridge with configuration mechanism 1: see pci.h. The identity is the 82441FX's; of its
- * own registers only the standard header exists. */
+/* PCI host bridge with configuration mechanism 1 and ECAM: see pci.h. The identity is the
+ * 82441FX's; of its own registers only the standard header exists. */
 #include "device/pci/pci.h"
 
 #include <string.h>
@@ -57,6 +57,34 @@ static void pci_host_write(void *opaque, uint64_t offset, uint64_t value, unsign
 	pci_config_write(f, (h->address & 0xfc) + (unsigned)(offset & 3), (uint32_t)value, bytes);
 }
 
+/* ---- ECAM: bits 19-12 of the address select the function, 11-0 the register. */
+
+static struct pci_function *pci_ecam_target(const struct pci_host *h, uint64_t offset)
+{
+	return h->bus->function[offset / PCI_ECAM_BYTES % PCI_FUNCTIONS];
+}
+
+static uint64_t pci_ecam_read(void *opaque, uint64_t offset, unsigned bytes)
+{
+	struct pci_function *f = pci_ecam_target(opaque, offset);
+	unsigned reg = offset % PCI_ECAM_BYTES;
+
+	return f && reg < PCI_CONFIG_BYTES ? pci_config_read(f, reg, bytes) : UINT32_MAX;
+}
+
+static void pci_ecam_write(void *opaque, uint64_t offset, uint64_t value, unsigned bytes)
+{
+	struct pci_host *h = opaque;
+	struct pci_function *f = pci_ecam_target(h, offset);
+	unsigned reg = offset % PCI_ECAM_BYTES;
+
+	if (!f || reg >= PCI_CONFIG_BYTES)
+		return;
+	TRACE(h->trace, TRACE_PCI, "pci: %02x.%x write %#x = %#x", f->devfn >> 3, f->devfn & 7, reg,
+	      (unsigned)value);
+	pci_config_write(f, reg, (uint32_t)value, bytes);
+}
+
 void pci_host_reset(void *pci_host)
 {
 	struct pci_host *h = pci_host;
@@ -76,6 +104,7 @@ void pci_host_init(struct pci_host *h, struct pci_bus *bus, struct reset_port *r
 }
 
 const struct io_ops pci_host_io_ops = {pci_host_read, pci_host_write, 4};
+const struct io_ops pci_ecam_io_ops = {pci_ecam_read, pci_ecam_write, 4};
 
 static const struct field pci_host_fields[] = {
 	FIELD(struct pci_host, address),

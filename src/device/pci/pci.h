@@ -1,8 +1,10 @@
 /*
- * A PCI bus: functions with a configuration space, and the host bridge's configuration mechanism 1
- * (ports CF8h/CFCh). PCI Local Bus 3.0, chapter 6 and 3.2.2.3. One bus, no bridges behind it.
- * A function describes its 256 bytes by values and write masks; BARs are sized the standard way and
- * tell their owner when they move. Left out: extended (PCIe) configuration space.
+ * A PCI bus: functions with a configuration space, and the ways to it: the host bridge's
+ * configuration mechanism 1 (ports CF8h/CFCh) and ECAM. PCI Local Bus 3.0, chapter 6 and 3.2.2.3;
+ * PCI Express 5.0, 7.2.2. One bus, no bridges behind it. A function describes its 256 bytes by
+ * values and write masks; BARs are sized the standard way and tell their owner and the machine when
+ * they move. Left out: extended capabilities (bytes from 256 on read as ones); that a function
+ * without the bus master bit can neither reach memory nor send messages.
  */
 #ifndef DEVICE_PCI_PCI_H
 #define DEVICE_PCI_PCI_H
@@ -34,7 +36,11 @@ enum {
 	PCI_BAR_IO = 1,
 	PCI_BAR_MEM64 = 4,
 	PCI_BAR_PREFETCH = 8,
+	PCI_CAP_MSI = 0x05,
+	PCI_CAP_VENDOR = 0x09,
+	PCI_CAP_MSIX = 0x11,
 	PCI_CONFIG_BYTES = 256,
+	PCI_ECAM_BYTES = 4096, /* of one function */
 	PCI_BARS = 6,
 	PCI_FUNCTIONS = 256, /* devfn: device << 3 | function */
 };
@@ -48,6 +54,16 @@ struct pci_function_ops {
 	/* Bytes [offset, offset+bytes) of the configuration space were written (already applied).
 	 */
 	void (*config_written)(void *opaque, unsigned offset, unsigned bytes);
+	/* They are about to be read: what is not kept in config is to be put there. */
+	void (*config_reading)(void *opaque, unsigned offset, unsigned bytes);
+};
+
+struct msix;
+
+/* Where messages go: a write of data to address, under the machine lock. See msi.h, msix.h. */
+struct pci_messages {
+	void (*send)(void *opaque, uint64_t address, uint32_t data);
+	void *opaque;
 };
 
 struct pci_function {
@@ -64,10 +80,17 @@ struct pci_function {
 	void *bar_opaque;
 	uint8_t devfn;
 	uint8_t caps_end; /* next free byte for a capability */
+	uint8_t msi_at;	  /* the MSI capability; 0: none */
+	struct msix *msix; /* NULL: none */
 	/* wiring */
 	const struct pci_function_ops *ops;
 	void *opaque;
 	struct irq_line irq; /* INTA#, already routed by the machine */
+	struct pci_messages messages;
+	/* The machine's ear for BARs, which maps bar_ops; may be NULL. */
+	void (*bar_moved)(void *machine, struct pci_function *f, unsigned bar, uint64_t base,
+			  bool enabled);
+	void *machine;
 };
 
 struct pci_bus {
@@ -85,6 +108,8 @@ struct pci_host {
 };
 
 extern const struct io_ops pci_host_io_ops; /* opaque: struct pci_host; 8 ports (CF8h-CFFh) */
+/* opaque: struct pci_host; PCI_FUNCTIONS * PCI_ECAM_BYTES bytes of memory */
+extern const struct io_ops pci_ecam_io_ops;
 extern const struct device_desc pci_host_desc, pci_function_desc;
 
 void pci_host_init(struct pci_host *h, struct pci_bus *bus, struct reset_port *reset);
@@ -108,7 +133,7 @@ uint32_t pci_config_read(struct pci_function *f, unsigned offset, unsigned bytes
 void pci_config_write(struct pci_function *f, unsigned offset, uint32_t value, unsigned bytes);
 /* Where a BAR is now; returns false while it is disabled. */
 bool pci_function_bar_base(const struct pci_function *f, unsigned bar, uint64_t *base);
-/* INTx pin; honours the command register's disable bit. */
+/* INTx pin; honours the command register's disable bit, and is silent while messages are enabled. */
 void pci_function_intx(struct pci_function *f, int level);
 
 #endif

@@ -361,8 +361,9 @@ void tap_follow(struct lockstep *all)
 		struct space *copy = space_of(all, LOCKSTEP_SECOND, ports);
 
 		for (unsigned i = 0; i < copy->io_count; i++) {
-			copy->io[i].base = real->io[i].base;
-			copy->io[i].enabled = real->io[i].enabled;
+			const struct io_region *r = &real->io[i];
+
+			space_io_place(copy, &copy->io[i], r->base, r->enabled);
 		}
 	}
 }
