@@ -115,9 +115,27 @@ int doppel_stop(struct doppel_vm *vm);
 /* Hardware reset, then boot the same images again. Running or paused; else -ESRCH. */
 int doppel_reset(struct doppel_vm *vm);
 
-/* Send bytes to the guest's first serial port. They are queued until the guest takes them: returns
+/* Send bytes to the guest's console: the device "console" with "stdio" if there is one, else the first
+ * serial port. They are queued until the guest takes them: returns
  * len, or fewer if the queue (64 KiB) is full. */
 size_t doppel_console_input(struct doppel_vm *vm, const uint8_t *bytes, size_t len);
+
+/* The size of the terminal behind the device "console" with "stdio"; nothing happens without one. */
+void doppel_console_resize(struct doppel_vm *vm, unsigned columns, unsigned rows);
+
+/* Memory balloon: have the guest give memory up until it has target_bytes left. -ENODEV without a
+ * device "balloon". It comes as the guest can spare it: see doppel_balloon_info. */
+int doppel_balloon_set(struct doppel_vm *vm, uint64_t target_bytes);
+struct doppel_balloon {
+	uint64_t target_bytes;	/* asked for */
+	uint64_t actual_bytes;	/* memory less what the balloon holds */
+	uint64_t reported_bytes; /* free memory that was given back to the host by reports, in all */
+	/* What the guest last said about itself; UINT64_MAX: nothing yet. */
+	uint64_t free_bytes, available_bytes, total_bytes, cache_bytes;
+	uint64_t swap_in_bytes, swap_out_bytes, major_faults, minor_faults;
+};
+/* 0 or -ENODEV. Asks the guest for newer numbers, which a later call returns. */
+int doppel_balloon_info(struct doppel_vm *vm, struct doppel_balloon *out);
 
 /* Guest-physical memory; -EFAULT outside RAM, bytes before that are done. The machine should be
  * paused. */

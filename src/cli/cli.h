@@ -17,11 +17,11 @@
  * debug exit is odd, so that it cannot be taken for one of the others.
  */
 enum cli_exit {
-	CLI_EXIT_OK = 0,     /* the guest powered off; or the command did what it was asked */
-	CLI_EXIT_USAGE = 2,  /* the command line is wrong */
-	CLI_EXIT_CONFIG = 4, /* what it asks for cannot be had: files, configuration, host */
-	CLI_EXIT_CRASH = 6,  /* the guest crashed: triple fault */
-	CLI_EXIT_KILLED = 8, /* stopped by the user: Ctrl-A x or a signal */
+	CLI_EXIT_OK = 0,      /* the guest powered off; or the command did what it was asked */
+	CLI_EXIT_USAGE = 2,   /* the command line is wrong */
+	CLI_EXIT_CONFIG = 4,  /* what it asks for cannot be had: files, configuration, host */
+	CLI_EXIT_CRASH = 6,   /* the guest crashed: triple fault */
+	CLI_EXIT_KILLED = 8,  /* stopped by the user: Ctrl-A x or a signal */
 	CLI_EXIT_DIFFER = 10, /* the engines of lockstep=A,B differ */
 };
 

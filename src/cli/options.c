@@ -132,7 +132,15 @@ static const char *set_flag(bool *at, const char *value)
 	return NULL;
 }
 
-static const char *add_device(struct run_options *o, const struct row *r, const char *value)
+/* What a form like "[target=SIZE]" describes may be left out, and follows a = if it is there. */
+static int argument(const struct row *r)
+{
+	if (!r->value || !*r->value)
+		return no_argument;
+	return *r->value == '[' ? optional_argument : required_argument;
+}
+
+static const char *append_device(struct run_options *o, const struct row *r, const char *value)
 {
 	struct doppel_device *all = realloc(o->device, (o->devices + 1) * sizeof(*all));
 	char *spec = strdup(value);
@@ -145,6 +153,16 @@ static const char *add_device(struct run_options *o, const struct row *r, const 
 	o->device = all;
 	all[o->devices++] = (struct doppel_device){r->name, spec};
 	return NULL;
+}
+
+static const char *add_device(struct run_options *o, const struct row *r, const char *value)
+{
+	bool wanted = true;
+
+	/* A config file cannot leave the value out: what needs none has yes or no there. */
+	if (argument(r) != required_argument && !set_flag(&wanted, *value ? value : NULL))
+		value = "";
+	return wanted ? append_device(o, r, value) : NULL;
 }
 
 static const char *set_row(struct run_options *o, const struct row *r, const char *value)
@@ -273,8 +291,7 @@ static void fill_getopt(struct option long_options[ROWS + DEVICE_ROWS_MAX + 1])
 	unsigned i;
 
 	for (i = 0; row_get(i, &r); i++)
-		long_options[i] = (struct option){r.name, r.value ? required_argument : no_argument,
-						  NULL, 256 + (int)i};
+		long_options[i] = (struct option){r.name, argument(&r), NULL, 256 + (int)i};
 	long_options[i] = (struct option){0};
 }
 
@@ -340,8 +357,11 @@ static void help_row(FILE *out, const struct row *r)
 	char left[160];
 	const char *text = r->text;
 
-	snprintf(left, sizeof(left), "--%s%s%s", r->name, r->value ? " " : "",
-		 r->value ? r->value : "");
+	if (argument(r) == optional_argument)
+		snprintf(left, sizeof(left), "--%s[=%s", r->name, r->value + 1);
+	else
+		snprintf(left, sizeof(left), "--%s%s%s", r->name, r->value ? " " : "",
+			 r->value ? r->value : "");
 	if (strlen(left) > 30) {
 		fprintf(out, "  %s\n", left);
 		left[0] = 0;

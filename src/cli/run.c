@@ -178,6 +178,29 @@ static int start_waiting(struct run *r, pthread_t *t)
 	return e ? cli_fail(CLI_EXIT_CONFIG, "cannot start a thread: %s", strerror(e)) : 0;
 }
 
+static void tell_size(struct run *r)
+{
+	unsigned columns, rows;
+
+	if (terminal_size(&columns, &rows))
+		doppel_console_resize(r->vm, columns, rows);
+}
+
+/* False: a signal to end, or the machine's own end. */
+static bool take_event(struct run *r)
+{
+	switch (terminal_event()) {
+	case TERMINAL_END:
+		return false;
+	case TERMINAL_RESIZED:
+		tell_size(r);
+		break;
+	case TERMINAL_NONE:
+		break;
+	}
+	return true;
+}
+
 /* Be the console until the machine ends or the user ends it. */
 static void attend(struct run *r)
 {
@@ -191,7 +214,7 @@ static void attend(struct run *r)
 			p[1].fd = -1;
 		if (poll(p, 2, full ? 10 : -1) < 0 && errno != EINTR)
 			break;
-		if (p[0].revents)
+		if (p[0].revents && !take_event(r))
 			break;
 		if (full)
 			console_flush(c);
@@ -294,6 +317,7 @@ static int run_machine(struct run *r)
 		r->console.escapes = terminal_raw();
 		read_ahead(&r->console);
 	}
+	tell_size(r);
 	begin = now_seconds();
 	if (doppel_start(r->vm, &err) < 0)
 		return cli_fail(CLI_EXIT_CONFIG, "%s", err.text);

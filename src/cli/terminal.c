@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -93,6 +94,7 @@ int terminal_watch_signals(void)
 	for (unsigned i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++)
 		handle(fatal[i], on_fatal);
 	handle(SIGCONT, on_continue);
+	handle(SIGWINCH, on_request);
 	signal(SIGPIPE, SIG_IGN);
 	return tty.pipe[0];
 }
@@ -118,6 +120,26 @@ void terminal_text(const char *text, size_t len)
 void terminal_wake(void)
 {
 	send_byte(0);
+}
+
+enum terminal_event terminal_event(void)
+{
+	unsigned char b;
+
+	if (read(tty.pipe[0], &b, 1) != 1)
+		return TERMINAL_NONE;
+	return b == SIGWINCH ? TERMINAL_RESIZED : TERMINAL_END;
+}
+
+bool terminal_size(unsigned *columns, unsigned *rows)
+{
+	struct winsize w;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) < 0 || !w.ws_col || !w.ws_row)
+		return false;
+	*columns = w.ws_col;
+	*rows = w.ws_row;
+	return true;
 }
 
 bool terminal_raw(void)

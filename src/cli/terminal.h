@@ -8,10 +8,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Watch those of SIGINT, SIGTERM, SIGHUP and SIGQUIT that are not ignored; returns the pipe's
- * reading end, or -1. A byte on it is a signal's number. SIGPIPE is ignored from here on. */
+/* Watch those of SIGINT, SIGTERM, SIGHUP and SIGQUIT that are not ignored, and SIGWINCH; returns
+ * the descriptor that is readable when there is a terminal_event, or -1. SIGPIPE is ignored from
+ * here on. */
 int terminal_watch_signals(void);
-/* A byte for the same pipe from another thread; 0 wakes without a signal. */
+enum terminal_event {
+	TERMINAL_NONE,
+	TERMINAL_END,	  /* a signal to end, or terminal_wake */
+	TERMINAL_RESIZED, /* the terminal has another size */
+};
+enum terminal_event terminal_event(void);
+/* The terminal at standard output. False if there is none, or it does not know. */
+bool terminal_size(unsigned *columns, unsigned *rows);
+/* TERMINAL_END, from another thread. */
 void terminal_wake(void);
 
 /* Put standard input into raw mode if it is a terminal that we have to ourselves. True if so. */

@@ -1,6 +1,7 @@
 /*
  * A stream of bytes each way between a device (console port, vsock connection) and the host.
- * backend/ implements the host's end. All calls are made on the I/O thread (device/worker.h).
+ * backend/ implements the host's end. All calls are made on the I/O thread (device/worker.h);
+ * a host end never calls its client from within write or resume.
  */
 #ifndef DEVICE_STREAM_H
 #define DEVICE_STREAM_H

@@ -18,6 +18,8 @@ void *host_ram_map(size_t bytes);
 void host_ram_unmap(void *p, size_t bytes);
 /* It is there to stay: the host may back it by larger pages. Only a hint; contents are kept. */
 void host_ram_settle(void *p, size_t bytes);
+/* Give whole pages of it back: they read as zeroes, and cost nothing until they are written again. */
+void host_ram_discard(void *p, size_t bytes);
 
 /*
  * Memory for generated code: the same pages twice, through rw to write and through rx to execute,

@@ -401,6 +401,21 @@ int space_listen(struct space *s, void (*written)(void *, uint64_t, size_t), voi
 	return 0;
 }
 
+bool space_discard(struct space *s, uint64_t gpa, uint64_t len)
+{
+	uint8_t *hva = space_ram_range(s, gpa, len);
+
+	if (!hva || (gpa | len) & PAGE_OFFSET_MASK)
+		return false;
+	host_ram_discard(hva, len);
+	for (uint64_t at = 0; at < len; at += PAGE_BYTES)
+		space_page_flags_set(s, gpa + at, PAGE_DIRTY);
+	space_code_written(s, gpa, len);
+	if (s->wrote)
+		s->wrote(s->wrote_opaque, gpa, len);
+	return true;
+}
+
 /* ---- devices */
 
 /* The range that holds gpa. */

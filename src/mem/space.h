@@ -142,6 +142,10 @@ void space_io_write(struct space *s, uint64_t gpa, uint64_t value, unsigned byte
 bool space_read(struct space *s, uint64_t gpa, void *buf, size_t len);
 bool space_write(struct space *s, uint64_t gpa, const void *buf, size_t len);
 
+/* Give RAM back to the host: whole pages of [gpa, gpa+len), which read as zeroes afterwards. False,
+ * and nothing done, unless all of it is RAM that can be written, page-aligned. */
+bool space_discard(struct space *s, uint64_t gpa, uint64_t len);
+
 /* Page flags. set returns the flags before. Pages outside RAM have none. Values may have bits
  * beside the flags (the count of space_code_hold): test single flags. */
 unsigned space_page_flags(const struct space *s, uint64_t gpa);

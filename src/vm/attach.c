@@ -9,6 +9,8 @@
 #include "vm/vm.h"
 
 const struct vm_attach_kind *const vm_attach_registry[] = {
+	&vm_attach_console,
+	&vm_attach_balloon,
 	NULL,
 };
 

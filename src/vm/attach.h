@@ -35,6 +35,7 @@ struct vm_attached {
 };
 
 extern const struct vm_attach_kind *const vm_attach_registry[]; /* NULL-terminated */
+extern const struct vm_attach_kind vm_attach_balloon, vm_attach_console;
 
 /* One doppel_device after another; 0 or -errno. */
 struct doppel_device;

@@ -15,6 +15,8 @@ size_t doppel_console_input(struct doppel_vm *vm, const uint8_t *bytes, size_t l
 {
 	size_t n = console_queue_put(&vm->input, bytes, len);
 
+	if (vm->console)
+		vm_console_kick(vm);
 	host_event_signal(&vm->event);
 	return n;
 }

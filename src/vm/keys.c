@@ -34,8 +34,8 @@ int keys_parse(struct keys *k, const char *kind, const char *spec, bool first, s
 	*k = (struct keys){.kind = kind, .spec = spec, .text = strdup(spec), .first = ""};
 	if (!k->text)
 		return error_set(err, -ENOMEM, "out of memory");
-	at = k->text;
-	if (first)
+	at = *spec ? k->text : NULL;
+	if (first && at)
 		k->first = next_piece(&at);
 	while ((piece = next_piece(&at))) {
 		char *eq = strchr(piece, '=');

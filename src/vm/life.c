@@ -19,12 +19,15 @@ void vm_log(void *opaque, const char *line)
 		fprintf(stderr, "%s\n", line);
 }
 
-static void console_write(void *opaque, const uint8_t *bytes, size_t len)
+void vm_console_write(void *opaque, const uint8_t *bytes, size_t len)
 {
 	struct doppel_vm *vm = opaque;
 
 	vm->idle_spent_ns = 0; /* what talks is not idle; counted clock only, one thread */
-	vm->console_output(vm->opaque, bytes, len);
+	pthread_mutex_lock(&vm->output);
+	if (vm->console_output)
+		vm->console_output(vm->opaque, bytes, len);
+	pthread_mutex_unlock(&vm->output);
 }
 
 static void debug_write(void *opaque, const uint8_t *bytes, size_t len)
@@ -64,6 +67,7 @@ static void init_locks(struct doppel_vm *vm)
 
 	pthread_mutex_init(&vm->api, NULL);
 	pthread_mutex_init(&vm->control, NULL);
+	pthread_mutex_init(&vm->output, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&vm->changed, &attr);
@@ -79,6 +83,7 @@ static void destroy_locks(struct doppel_vm *vm)
 	host_event_destroy(&vm->event);
 	host_mutex_destroy(&vm->lock);
 	pthread_cond_destroy(&vm->changed);
+	pthread_mutex_destroy(&vm->output);
 	pthread_mutex_destroy(&vm->control);
 	pthread_mutex_destroy(&vm->api);
 }
@@ -135,7 +140,7 @@ static int create_machine(struct doppel_vm *vm, struct error *err)
 	};
 
 	if (vm->console_output)
-		mc.serial[0] = (struct byte_sink){console_write, vm};
+		mc.serial[0] = (struct byte_sink){vm_console_write, vm};
 	if (vm->debug_output)
 		mc.debugcon = (struct byte_sink){debug_write, vm};
 	return vm->cfg.machine->create(&vm->machine, &mc, vm->x86, err);

@@ -103,7 +103,7 @@ void vm_real_cpu_thread(void *vm_cpu)
 bool vm_feed_console(struct doppel_vm *vm)
 {
 	uint8_t bytes[64];
-	size_t n = console_queue_peek(&vm->input, bytes, sizeof(bytes));
+	size_t n = vm->console ? 0 : console_queue_peek(&vm->input, bytes, sizeof(bytes));
 
 	if (n == 0)
 		return false;

@@ -90,6 +90,12 @@ struct doppel_vm {
 
 	struct io_loop *io;
 	struct vm_attached attached;
+	struct virtio_console *consoles; /* the device that --console adds ports to; NULL: none yet */
+	struct stream *console; /* console_output and input are this one's; NULL: a serial port's */
+	struct work console_feed, console_resized;
+	_Atomic uint32_t console_size; /* columns << 16 | rows */
+	struct virtio_balloon *balloon; /* NULL: none */
+	pthread_mutex_t output; /* innermost: calls of console_output */
 
 	struct host_perf_map perf_map;
 
@@ -187,6 +193,11 @@ void vm_counted_thread(void *vm);
 
 /* Offer queued console bytes to the guest; machine lock held. True if some still wait. */
 bool vm_feed_console(struct doppel_vm *vm);
+
+/* life.c: bytes of the guest for the console, from any thread, any lock held. */
+void vm_console_write(void *vm, const uint8_t *bytes, size_t len);
+/* attach_console.c: bytes wait in vm->input for vm->console. */
+void vm_console_kick(struct doppel_vm *vm);
 
 /* crash.c: what a triple fault is reported with: registers, and code around RIP disassembled. */
 void vm_crash_text(struct x86_cpu *cpu, char *buf, size_t len);

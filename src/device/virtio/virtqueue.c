@@ -134,6 +134,15 @@ void virtqueue_kicks_off(struct virtqueue *q)
 		kind(q)->kicks(q, false);
 }
 
+int virtqueue_pop_or_wait(struct virtqueue *q, struct virtq_chain *c)
+{
+	int r = virtqueue_pop(q, c);
+
+	while (r == 0 && virtqueue_kicks_on(q))
+		r = virtqueue_pop(q, c);
+	return r;
+}
+
 /* ---- state */
 
 static void reset(void *virtqueue)

@@ -87,6 +87,8 @@ void virtqueue_rewind(struct virtqueue *q, struct virtq_mark m);
  * chains already, which no kick will tell of: look again. */
 bool virtqueue_kicks_on(struct virtqueue *q);
 void virtqueue_kicks_off(struct virtqueue *q);
+/* virtqueue_pop, but where it would return 0 kicks are on, so that the next chain is told of. */
+int virtqueue_pop_or_wait(struct virtqueue *q, struct virtq_chain *c);
 
 /* Copy from the device-readable part, or to the device-writable part, from offset on: returns how
  * many bytes, fewer than len where the part ends. */

@@ -37,3 +37,8 @@ void host_ram_unmap(void *p, size_t bytes)
 	if (p)
 		munmap(p, bytes);
 }
+
+void host_ram_discard(void *p, size_t bytes)
+{
+	madvise(p, bytes, MADV_DONTNEED);
+}
