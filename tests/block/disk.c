@@ -1,0 +1,257 @@
+/* The disk of a controller on raw images: requests, errors, locks, and what is refused. */
+#include "test.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "rig.h"
+
+enum { MIB = 1 << 20 };
+
+static void fill(uint8_t *p, size_t len, unsigned seed)
+{
+	for (size_t i = 0; i < len; i++)
+		p[i] = (uint8_t)(seed + i * 7 + (i >> 8));
+}
+
+static void round_trip(bool synchronous)
+{
+	static uint8_t out[2 * MIB], in[2 * MIB];
+	struct rig g;
+
+	rig_init(&g, "raw");
+	rig_file(&g, 4 * MIB);
+	assert_int_equal(rig_open(&g, (struct image_options){.write = true}, synchronous), 0);
+	assert_int_equal(g.face->bytes, 4 * MIB);
+	fill(out, sizeof(out), 1);
+	assert_int_equal(rig_do(&g, BLOCK_WRITE, 512, sizeof(out), out), 0);
+	assert_int_equal(rig_do(&g, BLOCK_FLUSH, 0, 0, NULL), 0);
+	assert_int_equal(rig_do(&g, BLOCK_READ, 512, sizeof(in), in), 0);
+	assert_memory_equal(in, out, sizeof(in));
+	assert_int_equal(rig_do(&g, BLOCK_ZERO, 1024, 4096, NULL), 0);
+	assert_int_equal(rig_do(&g, BLOCK_DISCARD, 8192, 8192, NULL), 0);
+	assert_int_equal(rig_do(&g, BLOCK_READ, 512, 8192, in), 0);
+	assert_memory_equal(in, out, 512);
+	for (unsigned i = 512; i < 512 + 4096; i++)
+		assert_int_equal(in[i], 0);
+	assert_memory_equal(in + 4608, out + 4608, 8192 - 4608 - 512);
+	rig_clear(&g);
+}
+
+static void transfers(void **state)
+{
+	round_trip(false);
+}
+
+static void transfers_in_a_synchronous_loop(void **state)
+{
+	round_trip(true);
+}
+
+static void many_at_once(void **state)
+{
+	enum { ASKS = 300, BYTES = 8192 };
+	static struct ask ask[ASKS];
+	static uint8_t out[ASKS][BYTES], in[ASKS][BYTES];
+	struct rig g;
+
+	rig_init(&g, "raw");
+	rig_file(&g, ASKS * BYTES);
+	assert_int_equal(rig_open(&g, (struct image_options){.write = true}, false), 0);
+	for (unsigned i = 0; i < ASKS; i++) {
+		fill(out[i], BYTES, i);
+		rig_put(&g, &ask[i], BLOCK_WRITE, (uint64_t)i * BYTES, BYTES, out[i]);
+	}
+	for (unsigned i = 0; i < ASKS; i++)
+		assert_int_equal(rig_wait(&ask[i]), 0);
+	for (unsigned i = 0; i < ASKS; i++)
+		rig_put(&g, &ask[i], BLOCK_READ, (uint64_t)i * BYTES, BYTES, in[i]);
+	for (unsigned i = 0; i < ASKS; i++)
+		assert_int_equal(rig_wait(&ask[i]), 0);
+	assert_memory_equal(in, out, sizeof(in));
+	rig_clear(&g);
+}
+
+/* More than is done in place: through io_uring, with data that is not in the page cache. */
+static void large_and_cold(void **state)
+{
+	enum { BYTES = 3 * MIB };
+	uint8_t *out = malloc(BYTES), *in = malloc(BYTES);
+	struct rig g;
+	int fd;
+
+	rig_init(&g, "raw");
+	rig_file(&g, 4 * MIB);
+	assert_int_equal(rig_open(&g, (struct image_options){.write = true}, false), 0);
+	fill(out, BYTES, 3);
+	assert_int_equal(rig_do(&g, BLOCK_WRITE, 4096, BYTES, out), 0);
+	assert_int_equal(rig_do(&g, BLOCK_FLUSH, 0, 0, NULL), 0);
+	fd = open(g.path, O_RDONLY);
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	close(fd);
+	assert_int_equal(rig_do(&g, BLOCK_READ, 4096 + 512, 4096, in), 0);
+	assert_memory_equal(in, out + 512, 4096);
+	assert_int_equal(rig_do(&g, BLOCK_READ, 4096, BYTES, in), 0);
+	assert_memory_equal(in, out, BYTES);
+	rig_clear(&g);
+	free(out);
+	free(in);
+}
+
+static void refuses_what_is_misshapen(void **state)
+{
+	uint8_t buf[1024];
+	struct rig g;
+	struct ask a;
+
+	rig_init(&g, "raw");
+	rig_file(&g, MIB);
+	assert_int_equal(rig_open(&g, (struct image_options){.write = true}, false), 0);
+	assert_int_equal(rig_do(&g, BLOCK_READ, 1, 512, buf), -EINVAL);
+	assert_int_equal(rig_do(&g, BLOCK_READ, 0, 100, buf), -EINVAL);
+	assert_int_equal(rig_do(&g, BLOCK_READ, MIB, 512, buf), -EINVAL);
+	assert_int_equal(rig_do(&g, BLOCK_WRITE, MIB - 512, 1024, buf), -EINVAL);
+	assert_int_equal(rig_do(&g, BLOCK_ZERO, UINT64_MAX & ~511ull, 1024, NULL), -EINVAL);
+	assert_int_equal(rig_do(&g, BLOCK_DISCARD, 512, UINT64_MAX & ~511ull, NULL), -EINVAL);
+	assert_int_equal(rig_do(&g, BLOCK_READ, 0, 0, NULL), 0);
+	rig_put(&g, &a, BLOCK_READ, 0, 1024, NULL); /* no pieces */
+	assert_int_equal(rig_wait(&a), -EINVAL);
+	rig_clear(&g);
+}
+
+static void readonly_is_left_alone(void **state)
+{
+	uint8_t buf[512] = {1};
+	struct rig g;
+
+	rig_init(&g, "raw");
+	rig_file(&g, MIB);
+	assert_int_equal(rig_open(&g, (struct image_options){0}, false), 0);
+	assert_true(g.face->readonly);
+	assert_int_equal(rig_do(&g, BLOCK_WRITE, 0, 512, buf), -EROFS);
+	assert_int_equal(rig_do(&g, BLOCK_ZERO, 0, 512, NULL), -EROFS);
+	assert_int_equal(rig_do(&g, BLOCK_FLUSH, 0, 0, NULL), 0);
+	assert_int_equal(rig_do(&g, BLOCK_READ, 0, 512, buf), 0);
+	assert_int_equal(buf[0], 0);
+	rig_clear(&g);
+}
+
+static void odd_sizes_end_in_zeroes(void **state)
+{
+	uint8_t buf[1024];
+	struct rig g;
+	struct stat st;
+
+	rig_init(&g, "raw");
+	rig_file(&g, 700);
+	assert_int_equal(rig_open(&g, (struct image_options){.write = true}, false), 0);
+	assert_int_equal(g.face->bytes, 1024);
+	memset(buf, 0xff, sizeof(buf));
+	assert_int_equal(rig_do(&g, BLOCK_READ, 0, 1024, buf), 0);
+	for (unsigned i = 0; i < sizeof(buf); i++)
+		assert_int_equal(buf[i], 0);
+	assert_int_equal(rig_do(&g, BLOCK_WRITE, 512, 512, buf), 0);
+	assert_int_equal(stat(g.path, &st), 0);
+	assert_int_equal(st.st_size, 1024);
+	rig_clear(&g);
+}
+
+static void one_writer_or_many_readers(void **state)
+{
+	struct image_options write = {.write = true}, read = {0};
+	struct image *a, *b;
+	struct error err;
+	struct rig g;
+
+	rig_init(&g, "raw");
+	rig_file(&g, MIB);
+	assert_int_equal(image_open(&a, g.path, &write, &err), 0);
+	assert_int_equal(image_open(&b, g.path, &write, &err), -EBUSY);
+	assert_non_null(strstr(err.text, "in use by another process"));
+	assert_int_equal(image_open(&b, g.path, &read, &err), -EBUSY);
+	image_close(a);
+	assert_int_equal(image_open(&a, g.path, &read, &err), 0);
+	assert_int_equal(image_open(&b, g.path, &read, &err), 0);
+	image_close(b);
+	assert_int_equal(image_open(&b, g.path, &write, &err), -EBUSY);
+	image_close(a);
+	rig_clear(&g);
+}
+
+static void no_other_format_by_accident(void **state)
+{
+	uint8_t qcow[512] = {'Q', 'F', 'I', 0xfb, 0, 0, 0, 3}, vmdk[512] = "KDMV";
+	struct rig g;
+
+	rig_init(&g, "raw");
+	rig_file(&g, MIB);
+	assert_int_equal(rig_open(&g, (struct image_options){.write = true}, false), 0);
+	assert_int_equal(rig_do(&g, BLOCK_WRITE, 0, 512, vmdk), -EPERM);
+	assert_non_null(strstr(g.warning, "format=raw"));
+	assert_int_equal(rig_do(&g, BLOCK_WRITE, 512, 512, vmdk), 0);
+	rig_close(&g);
+	assert_int_equal(rig_open(&g, (struct image_options){.write = true, .format = "raw"}, true),
+			 0);
+	assert_int_equal(rig_do(&g, BLOCK_WRITE, 0, 512, qcow), 0);
+	assert_int_equal(rig_do(&g, BLOCK_WRITE, 0, 512, vmdk), 0);
+	rig_close(&g);
+	assert_int_equal(rig_open(&g, (struct image_options){.write = true}, true), -ENOTSUP);
+	assert_non_null(strstr(g.warning, "VMDK"));
+	rig_clear(&g);
+}
+
+static void what_cannot_be_opened(void **state)
+{
+	struct rig g;
+
+	rig_init(&g, "missing");
+	assert_int_equal(rig_open(&g, (struct image_options){0}, true), -ENOENT);
+	assert_non_null(strstr(g.warning, "no such file"));
+	snprintf(g.path, sizeof(g.path), "%s", g.dir);
+	assert_int_equal(rig_open(&g, (struct image_options){0}, true), -EISDIR);
+	snprintf(g.path, sizeof(g.path), "/dev/null");
+	assert_int_equal(rig_open(&g, (struct image_options){0}, true), -EINVAL);
+	rig_clear(&g);
+}
+
+/* A host that takes no more: an error of the request, and nothing worse. */
+static void full_host(void **state)
+{
+	struct rlimit before, low;
+	uint8_t buf[4096] = {1};
+	struct rig g;
+
+	signal(SIGXFSZ, SIG_IGN);
+	rig_init(&g, "raw");
+	rig_file(&g, MIB);
+	assert_int_equal(rig_open(&g, (struct image_options){.write = true}, false), 0);
+	getrlimit(RLIMIT_FSIZE, &before);
+	low = before;
+	low.rlim_cur = MIB / 2;
+	setrlimit(RLIMIT_FSIZE, &low);
+	assert_int_equal(rig_do(&g, BLOCK_WRITE, MIB - 4096, 4096, buf), -EFBIG);
+	assert_int_equal(rig_do(&g, BLOCK_WRITE, 0, 4096, buf), 0);
+	setrlimit(RLIMIT_FSIZE, &before);
+	assert_int_equal(rig_do(&g, BLOCK_WRITE, MIB - 4096, 4096, buf), 0);
+	rig_clear(&g);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(transfers),
+		cmocka_unit_test(transfers_in_a_synchronous_loop),
+		cmocka_unit_test(many_at_once),
+		cmocka_unit_test(large_and_cold),
+		cmocka_unit_test(refuses_what_is_misshapen),
+		cmocka_unit_test(readonly_is_left_alone),
+		cmocka_unit_test(odd_sizes_end_in_zeroes),
+		cmocka_unit_test(one_writer_or_many_readers),
+		cmocka_unit_test(no_other_format_by_accident),
+		cmocka_unit_test(what_cannot_be_opened),
+		cmocka_unit_test(full_host),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
