@@ -7,11 +7,18 @@
 #include "engine/atomic.h"
 #include "engine/translate/translate_private.h"
 
+/* A device that answers may change what is where, and a write whose pages may be written. */
+static void forget_groups(struct frame *f)
+{
+	memset(f->group, 0, sizeof(f->group));
+}
+
 static void slow_load(struct x86_cpu *cpu)
 {
 	struct frame *f = cpu_frame(cpu);
 
 	cpu->counter[COUNTER_TRANSLATE_SLOW_LOADS]++;
+	forget_groups(f);
 	memset(&f->value, 0, sizeof(f->value));
 	x86_mem_read(cpu, f->address, &f->value, ir_type_bytes(frame_type(f->access)),
 		     frame_mmu(f->access), frame_flags(f->access));
@@ -55,6 +62,7 @@ static void slow_store(struct x86_cpu *cpu)
 	unsigned flags = frame_flags(f->access);
 
 	cpu->counter[COUNTER_TRANSLATE_SLOW_STORES]++;
+	forget_groups(f);
 	if (x86_mem_write(cpu, f->address, &f->value, bytes, mmu, flags) || !spares_block(cpu))
 		return;
 	x86_mem_write(cpu, f->address, &f->value, bytes, mmu, flags);
@@ -73,6 +81,7 @@ static void slow_atomic(struct x86_cpu *cpu)
 		.flags = frame_flags(f->access),
 	};
 
+	forget_groups(f);
 	memcpy(&a.x, &f->arg[1], bytes);
 	memcpy(&a.y, &f->arg[2], bytes);
 	f->value.u64[0] = 0;

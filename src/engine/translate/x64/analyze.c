@@ -413,6 +413,7 @@ void gen_analyze(struct gen *g)
 	fold_flag_bits(g);
 	fuse(g);
 	extend_pending(g);
+	gen_group_accesses(g);
 	for (unsigned n = 0; n < g->b->count; n++) {
 		if (g->b->insn[n].op == IR_PUT)
 			hint(g, n);

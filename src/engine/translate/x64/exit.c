@@ -417,6 +417,8 @@ static void cold_one(struct gen *g, const struct cold *c)
 {
 	x64_patch(c->from[0], g->a.at);
 	x64_patch(c->from[1], g->a.at);
+	if (c->alone)
+		gen_cold_alone(g, c);
 	if (c->kind != COLD_VEC)
 		gen_flags_store(g, &c->flush);
 	switch (c->kind) {

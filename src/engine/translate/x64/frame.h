@@ -16,7 +16,7 @@
 #include "ir/ir.h"
 #include "isa/x86/cpu.h"
 
-enum { FRAME_INT_SLOTS = 128, FRAME_VEC_SLOTS = 64 };
+enum { FRAME_INT_SLOTS = 128, FRAME_VEC_SLOTS = 64, FRAME_GROUPS = 8 };
 
 /* Lies in cpu->scratch. */
 struct frame {
@@ -26,6 +26,7 @@ struct frame {
 	uint64_t place;	   /* host address (executable) where code was left */
 	uint64_t start;	   /* ... and of its block's first byte, at an exit that is not linked */
 	uint64_t kept;	   /* RAX, while a store borrows it */
+	uint64_t group[FRAME_GROUPS]; /* distance to host memory of accesses that probe once, or 0 */
 	uint64_t arg[3];   /* of a helper or atomic operation; arg[2] also: new value */
 	union x86_vec value; /* stored or loaded */
 	union x86_vec vec_arg[3];

@@ -78,6 +78,9 @@ struct cold {
 	uint8_t rmw;	  /* host address for the write to come: 0 after a slow read; or X64_NO_REG */
 	bool vec, vex;
 	bool is_const;	  /* store: value is imm */
+	bool alone;	  /* load, store: first probe for this access only, at `address` */
+	uint8_t zero;	  /* ... having cleared this slot of frame.group, or X64_NO_REG */
+	struct x64_mem address;
 	int32_t imm;
 	struct place place; /* COLD_STORE after a read of the same place: linear address */
 	enum ir_type type;
@@ -132,6 +135,17 @@ static inline uint64_t gen_jump_tag(uint64_t rip, uint64_t mode_tag)
 
 enum { GEN_COLD_MAX = 2048, GEN_LINKS_MAX = 512, GEN_FAULTS_MAX = 4096 };
 
+/* Accesses that share a probe. lo, hi: from the address of the first access. */
+struct gen_group {
+	uint16_t first; /* IR operation */
+	uint16_t members;
+	int32_t lo, hi;
+	uint8_t mmu, slot;
+	bool write;
+	unsigned align; /* mask of the first access's address */
+};
+enum { GEN_GROUPS_MAX = 512 };
+
 /* What is to be compiled, and where it came from. */
 struct gen_source {
 	const struct ir_block *b;
@@ -176,6 +190,10 @@ struct gen {
 	uint8_t rmw_reg;
 	enum ir_type rmw_type;
 
+	struct gen_group group[GEN_GROUPS_MAX];
+	unsigned group_count;
+	uint16_t group_of[IR_BLOCK_MAX]; /* number + 1 of an access's group, or 0 */
+
 	struct cold cold[GEN_COLD_MAX];
 	unsigned cold_count;
 	struct gen_link link[GEN_LINKS_MAX];
@@ -200,6 +218,9 @@ bool gen_can_clear_upper(const struct gen *g, const struct ir_insn *i);
 bool gen_makes_flags(const struct ir_insn *i);
 /* Compare i asks for bits of such a result, *of: the condition. */
 bool gen_asks_flags(const struct gen *g, const struct ir_insn *i, ir_ref *of, enum x64_cc *cc);
+
+/* ---- group.c */
+void gen_group_accesses(struct gen *g);
 
 /* ---- alloc.c: values to registers. Registers handed out stay locked until gen_end_op. `vec` chooses
  * the bank; masks have a bit per host register of it. */
@@ -319,6 +340,11 @@ void emit_exit_state(struct gen *g, const struct ir_insn *i, ir_ref v);
 unsigned gen_address(struct gen *g, const struct ir_insn *i, bool *temp);
 void gen_call(struct gen *g, uint8_t *thunk, bool may_abort);
 void gen_vec_ensure(struct gen *g); /* guest vectors into host registers after a call */
+/* Is the value read by load i written back to the same place by its instruction, by the way that keeps
+ * its host address for it? */
+bool gen_is_rmw(const struct gen *g, const struct ir_insn *i);
+/* Cold code of a load or store: try alone, falling through if that fails too. */
+void gen_cold_alone(struct gen *g, const struct cold *c);
 struct cold *gen_cold(struct gen *g, unsigned kind);
 void gen_cold_emit(struct gen *g);
 void gen_fault_here(struct gen *g, unsigned index, int32_t offset, unsigned len);

@@ -1,7 +1,7 @@
 /*
- * Rules for guest memory: the inline TLB probe described in isa/x86/cpu.h, with the call for what it
- * does not serve out of line. Alignment that an instruction or a locked access asks for is part of
- * the tag compare. A read that is written back keeps its host address for the write.
+ * Rules for guest memory: the inline TLB probe described in isa/x86/cpu.h, with the call for what
+ * it does not serve out of line. Alignment that an instruction or a locked access asks for is part
+ * of the tag compare. A read that is written back keeps its host address for the write.
  */
 #include "engine/translate/x64/gen.h"
 #include "isa/x86/mmu.h"
@@ -41,14 +41,14 @@ static bool reusable(const struct gen *g, const struct ir_insn *i, ir_ref base)
 	return true;
 }
 
-unsigned gen_address(struct gen *g, const struct ir_insn *i, bool *temp)
+/* The address as an operand of a host instruction, but for the distance to host memory. *base: the
+ * value in its base register. */
+static struct x64_mem operand(struct gen *g, const struct ir_insn *i, ir_ref *base)
 {
 	ir_ref v = i->arg[0];
 	struct x64_mem m = {.index = X64_NO_REG};
-	unsigned t;
 	int32_t disp = 0;
 
-	*temp = false;
 	if (displacement(g, v, &disp))
 		v = g->b->insn[v].arg[0];
 	else
@@ -68,9 +68,19 @@ unsigned gen_address(struct gen *g, const struct ir_insn *i, bool *temp)
 		}
 		m.index = (uint8_t)gen_use(g, x);
 	}
-	v = gen_rep(g, v);
-	m.base = (uint8_t)gen_use(g, v);
-	if (m.index == X64_NO_REG && !disp)
+	*base = gen_rep(g, v);
+	m.base = (uint8_t)gen_use(g, *base);
+	return m;
+}
+
+unsigned gen_address(struct gen *g, const struct ir_insn *i, bool *temp)
+{
+	ir_ref v;
+	struct x64_mem m = operand(g, i, &v);
+	unsigned t;
+
+	*temp = false;
+	if (m.index == X64_NO_REG && !m.disp)
 		return m.base;
 	*temp = true;
 	if (reusable(g, i, v)) {
@@ -94,34 +104,59 @@ static unsigned alignment(const struct ir_insn *i)
 	return i->aux & X86_MEM_ALIGN32 ? 31 : 0;
 }
 
+/* What a probe looks up. */
+struct range {
+	int32_t lo, hi; /* from the address: the first byte, the byte whose page is compared */
+	unsigned align, mmu;
+	bool write;
+};
+
+static struct range range_of(const struct ir_insn *i, bool write)
+{
+	unsigned align = alignment(i);
+
+	return (struct range){0, align ? 0 : (int32_t)bytes_of(i) - 1, align, i->mmu, write};
+}
+
+/* The same of all accesses of a group, for its first. What is aligned crosses no page after its
+ * last aligned byte. */
+static struct range range_of_group(const struct gen_group *p)
+{
+	return (struct range){p->lo, (p->hi - 1) & ~(int32_t)p->align, p->align, p->mmu, p->write};
+}
+
+static int32_t tlb_at(unsigned mmu, size_t part)
+{
+	return CPU(tlb) + (int32_t)(mmu * sizeof(struct x86_tlb) + part);
+}
+
+static void mov_or_lea(struct gen *g, unsigned bytes, unsigned dst, unsigned src, int32_t disp)
+{
+	if (disp)
+		x64_lea(&g->a, bytes, dst, x64_at(src, disp));
+	else
+		x64_mov_rr(&g->a, bytes, dst, src);
+}
+
 /* Compare the TLB entry for linear address ra; leaves the entry's index in t1, clobbers t2. Returns
  * the jump taken on a miss. */
-static uint8_t *probe(struct gen *g, const struct ir_insn *i, unsigned ra, unsigned t1, unsigned t2,
-		      bool write)
+static uint8_t *probe(struct gen *g, const struct range *r, unsigned ra, unsigned t1, unsigned t2)
 {
-	int32_t tags = CPU(tlb) + (int32_t)(i->mmu * sizeof(struct x86_tlb)) +
-		       (int32_t)(write ? offsetof(struct x86_tlb, tag_write)
-				       : offsetof(struct x86_tlb, tag_read));
-	unsigned align = alignment(i), bytes = bytes_of(i);
+	int32_t tags = tlb_at(r->mmu, r->write ? offsetof(struct x86_tlb, tag_write)
+					       : offsetof(struct x86_tlb, tag_read));
 
-	x64_mov_rr(&g->a, 4, t1, ra);
+	mov_or_lea(g, 4, t1, ra, r->lo);
 	x64_shift_ri(&g->a, X64_SHR, 4, t1, PAGE_BITS);
 	x64_alu_ri(&g->a, X64_AND, 4, t1, X86_TLB_SIZE - 1);
-	if (align || bytes == 1)
-		x64_mov_rr(&g->a, 8, t2, ra);
-	else
-		x64_lea(&g->a, 8, t2, x64_at(ra, (int32_t)bytes - 1));
-	x64_alu_ri(&g->a, X64_AND, 8, t2, (int32_t)(-(int32_t)PAGE_BYTES | (int32_t)align));
+	mov_or_lea(g, 8, t2, ra, r->hi);
+	x64_alu_ri(&g->a, X64_AND, 8, t2, (int32_t)(-(int32_t)PAGE_BYTES | (int32_t)r->align));
 	x64_alu_rm(&g->a, X64_CMP, 8, t2, x64_at_index(X64_RBP, t1, 3, tags));
 	return x64_jcc(&g->a, X64_NE, NULL);
 }
 
-static struct x64_mem addend(const struct ir_insn *i, unsigned t1)
+static struct x64_mem addend(unsigned mmu, unsigned t1)
 {
-	int32_t at = CPU(tlb) + (int32_t)(i->mmu * sizeof(struct x86_tlb)) +
-		     (int32_t)offsetof(struct x86_tlb, addend);
-
-	return x64_at_index(X64_RBP, t1, 3, at);
+	return x64_at_index(X64_RBP, t1, 3, tlb_at(mmu, offsetof(struct x86_tlb, addend)));
 }
 
 static struct cold *cold_access(struct gen *g, unsigned kind, const struct ir_insn *i, unsigned ra,
@@ -138,13 +173,14 @@ static struct cold *cold_access(struct gen *g, unsigned kind, const struct ir_in
 	return c;
 }
 
-/* Is the value read here written back to the same place by this instruction? */
-static bool is_rmw(const struct gen *g, const struct ir_insn *i)
+bool gen_is_rmw(const struct gen *g, const struct ir_insn *i)
 {
-	return (i->aux & X86_MEM_RMW) && i->type <= IR_I64 && !(g->val[i->arg[0]].flags & VAL_FOLDED);
+	return i->op == IR_LOAD && (i->aux & X86_MEM_RMW) && i->type <= IR_I64 &&
+	       !(g->val[i->arg[0]].flags & VAL_FOLDED);
 }
 
-static void load_from(struct gen *g, const struct ir_insn *i, ir_ref v, unsigned d, struct x64_mem m)
+static void load_from(struct gen *g, const struct ir_insn *i, ir_ref v, unsigned d,
+		      struct x64_mem m)
 {
 	unsigned bytes = bytes_of(i);
 
@@ -158,25 +194,108 @@ static void load_from(struct gen *g, const struct ir_insn *i, ir_ref v, unsigned
 		x64_movzx_rm(&g->a, d, m, bytes);
 }
 
+/* ---- groups */
+static const struct gen_group *group_of(const struct gen *g, ir_ref v)
+{
+	return g->group_of[v] ? &g->group[g->group_of[v] - 1] : NULL;
+}
+
+static struct x64_mem slot_of(const struct gen_group *p)
+{
+	return x64_at(X64_RBP, FRAME(group) + 8 * (int32_t)p->slot);
+}
+
+/* The first access of group p, at ra, has found its page: t1 becomes the distance to host memory,
+ * for the others too. If it has not, it tries alone. */
+static void group_found(struct gen *g, const struct gen_group *p, struct cold *c, unsigned ra,
+			unsigned t1)
+{
+	c->alone = true;
+	c->zero = p->slot;
+	c->address = x64_at(ra, 0);
+	c->reg = (uint8_t)t1;
+	x64_mov_rm(&g->a, 8, t1, addend(p->mmu, t1));
+	x64_mov_mr(&g->a, 8, slot_of(p), t1);
+}
+
+/* Another access of group p: t1 becomes the distance. Returns the jump if there is none. */
+static uint8_t *group_test(struct gen *g, const struct gen_group *p, unsigned t1)
+{
+	x64_mov_rm(&g->a, 8, t1, slot_of(p));
+	x64_test_rr(&g->a, 8, t1, t1);
+	return x64_jcc(&g->a, X64_E, NULL);
+}
+
+/* Operand m in host memory: t1, the distance, may become part of the address. */
+static struct x64_mem group_operand(struct gen *g, struct x64_mem m, unsigned t1)
+{
+	if (m.index == X64_NO_REG)
+		return x64_at_index(m.base, t1, 0, m.disp);
+	x64_alu_rr(&g->a, X64_ADD, 8, t1, m.base);
+	return x64_at_index(t1, m.index, m.scale, m.disp);
+}
+
+static struct cold *cold_alone(struct gen *g, unsigned kind, const struct ir_insn *i,
+			       struct x64_mem m, unsigned t1, uint8_t *from)
+{
+	struct cold *c = cold_access(g, kind, i, t1, from);
+
+	c->alone = true;
+	c->zero = X64_NO_REG;
+	c->address = m;
+	return c;
+}
+
+static void load_again(struct gen *g, const struct ir_insn *i, ir_ref v, const struct gen_group *p)
+{
+	bool vec = g->val[v].flags & VAL_VEC;
+	unsigned d, t1;
+	ir_ref base;
+	struct x64_mem m = operand(g, i, &base);
+	struct cold *c;
+	uint8_t *from;
+
+	d = vec ? gen_def_vec(g, v, 0) : gen_def(g, v, 0);
+	t1 = vec || (g->val[v].flags & VAL_ALIAS) || d == m.base || d == m.index ? gen_temp(g) : d;
+	from = group_test(g, p, t1);
+	c = cold_alone(g, COLD_LOAD, i, m, t1, from);
+	c->reg2 = (uint8_t)d;
+	c->vec = vec;
+	c->vex = g->val[v].flags & VAL_VEX;
+	load_from(g, i, v, d, group_operand(g, m, t1));
+	c->back = g->a.at;
+}
+
 void emit_load(struct gen *g, const struct ir_insn *i, ir_ref v)
 {
-	bool vec = g->val[v].flags & VAL_VEC, temp, rmw = is_rmw(g, i), pinned;
+	const struct gen_group *p = group_of(g, v);
+	bool vec = g->val[v].flags & VAL_VEC, temp, rmw = !p && gen_is_rmw(g, i), pinned;
+	struct range range = range_of(i, i->aux & X86_MEM_RMW);
 	unsigned ra, d, t1, t2;
 	struct cold *c;
 	uint8_t *from;
 
 	gen_rmw_cancel(g);
+	if (p && p->first != v) {
+		load_again(g, i, v, p);
+		return;
+	}
+	if (p)
+		range = range_of_group(p);
 	ra = gen_address(g, i, &temp);
 	d = vec ? gen_def_vec(g, v, 0) : gen_def(g, v, 0);
 	pinned = g->val[v].flags & VAL_ALIAS;
 	t1 = gen_temp(g);
 	t2 = vec || pinned || d == ra ? gen_temp(g) : d;
-	from = probe(g, i, ra, t1, t2, i->aux & X86_MEM_RMW);
+	from = probe(g, &range, ra, t1, t2);
 	c = cold_access(g, COLD_LOAD, i, ra, from);
 	c->reg2 = (uint8_t)d;
 	c->vec = vec;
 	c->vex = g->val[v].flags & VAL_VEX;
-	x64_mov_rm(&g->a, 8, t1, addend(i, t1));
+	if (p)
+		group_found(g, p, c, ra, t1);
+	else
+		x64_mov_rm(&g->a, 8, t1, addend(i->mmu, t1));
 	if (rmw) {
 		x64_alu_rr(&g->a, X64_ADD, 8, t1, ra);
 		load_from(g, i, v, d, x64_at(t1, 0));
@@ -206,7 +325,8 @@ static void store_to(struct gen *g, const struct ir_insn *i, const struct cold *
 		x64_mov_mr(&g->a, bytes_of(i), m, c->reg2);
 }
 
-static bool store_again(struct gen *g, const struct ir_insn *i, bool is_const, int32_t imm, unsigned r)
+static bool store_again(struct gen *g, const struct ir_insn *i, bool is_const, int32_t imm,
+			unsigned r)
 {
 	unsigned h = g->rmw_reg;
 	struct cold *c;
@@ -228,16 +348,18 @@ static bool store_again(struct gen *g, const struct ir_insn *i, bool is_const, i
 
 void emit_store(struct gen *g, const struct ir_insn *i, ir_ref v)
 {
-	ir_ref x = gen_rep(g, i->arg[1]);
-	bool vec = g->val[x].flags & VAL_VEC, temp, is_const;
-	unsigned ra, r = X64_NO_REG, t1, t2;
+	const struct gen_group *p = group_of(g, v);
+	ir_ref x = gen_rep(g, i->arg[1]), base;
+	bool vec = g->val[x].flags & VAL_VEC, temp, is_const, again = p && p->first != v;
+	struct range range = p ? range_of_group(p) : range_of(i, true);
+	unsigned ra = X64_NO_REG, r = X64_NO_REG, t1, t2;
 	int32_t imm = 0;
+	struct x64_mem m;
 	struct cold *c;
 	uint8_t *from;
 
-	(void)v;
 	is_const = !vec && gen_const32(g, x, &imm);
-	if (g->rmw_address != IR_NONE && g->rmw_address == gen_rep(g, i->arg[0]) && !vec) {
+	if (!p && g->rmw_address != IR_NONE && g->rmw_address == gen_rep(g, i->arg[0]) && !vec) {
 		if (!is_const)
 			r = gen_use(g, x);
 		if (store_again(g, i, is_const, imm, r)) {
@@ -246,22 +368,73 @@ void emit_store(struct gen *g, const struct ir_insn *i, ir_ref v)
 		}
 	}
 	gen_rmw_cancel(g);
-	ra = gen_address(g, i, &temp);
+	if (again)
+		m = operand(g, i, &base);
+	else
+		ra = gen_address(g, i, &temp);
 	if (vec)
 		r = gen_use_vec(g, x);
 	else if (!is_const)
 		r = gen_use(g, x);
 	t1 = gen_temp(g);
-	t2 = gen_temp(g);
-	from = probe(g, i, ra, t1, t2, true);
-	c = cold_access(g, COLD_STORE, i, ra, from);
+	if (again) {
+		from = group_test(g, p, t1);
+		c = cold_alone(g, COLD_STORE, i, m, t1, from);
+		m = group_operand(g, m, t1);
+	} else {
+		t2 = gen_temp(g);
+		from = probe(g, &range, ra, t1, t2);
+		c = cold_access(g, COLD_STORE, i, ra, from);
+		if (p)
+			group_found(g, p, c, ra, t1);
+		else
+			x64_mov_rm(&g->a, 8, t1, addend(i->mmu, t1));
+		m = x64_at_index(ra, t1, 0, 0);
+	}
 	c->reg2 = (uint8_t)r;
 	c->vec = vec;
 	c->is_const = is_const;
 	c->imm = imm;
-	x64_mov_rm(&g->a, 8, t1, addend(i, t1));
-	store_to(g, i, c, x64_at_index(ra, t1, 0, 0));
+	store_to(g, i, c, m);
 	c->back = g->a.at;
+}
+
+/* A register that is none of three, to be borrowed. */
+static unsigned other_than(unsigned x, unsigned y, unsigned z)
+{
+	unsigned r = X64_RAX;
+
+	while (r == x || r == y || r == z || r == X64_RSP || r == X64_RBP)
+		r++;
+	return r;
+}
+
+void gen_cold_alone(struct gen *g, const struct cold *c)
+{
+	const struct ir_insn *i = &g->b->insn[c->index];
+	bool store = c->kind == COLD_STORE;
+	struct range range = range_of(i, store || (i->aux & X86_MEM_RMW));
+	unsigned value = store && !c->vec ? c->reg2 : X64_NO_REG;
+	unsigned x = other_than(c->reg, value, value), y = other_than(c->reg, value, x);
+	uint8_t *miss;
+
+	if (c->zero != X64_NO_REG)
+		x64_mov_mi(&g->a, 8, x64_at(X64_RBP, FRAME(group) + 8 * (int32_t)c->zero), 0);
+	x64_lea(&g->a, 8, c->reg, c->address);
+	x64_push(&g->a, x);
+	x64_push(&g->a, y);
+	miss = probe(g, &range, c->reg, x, y);
+	x64_alu_rm(&g->a, X64_ADD, 8, c->reg, addend(i->mmu, x));
+	x64_pop(&g->a, y);
+	x64_pop(&g->a, x);
+	if (store)
+		store_to(g, i, c, x64_at(c->reg, 0));
+	else
+		load_from(g, i, (ir_ref)c->index, c->reg2, x64_at(c->reg, 0));
+	x64_jmp(&g->a, c->back);
+	x64_patch(miss, g->a.at);
+	x64_pop(&g->a, y);
+	x64_pop(&g->a, x);
 }
 
 /* ---- atomics */
@@ -283,6 +456,7 @@ static void cold_atomic(struct gen *g, const struct ir_insn *i, unsigned ra, uns
 
 static void atomic_exchange(struct gen *g, const struct ir_insn *i, ir_ref v)
 {
+	struct range range = range_of(i, true);
 	bool temp;
 	unsigned ra = gen_address(g, i, &temp), rb, d, t1, t2, bytes = bytes_of(i);
 	struct cold *c;
@@ -295,9 +469,9 @@ static void atomic_exchange(struct gen *g, const struct ir_insn *i, ir_ref v)
 		g->locked &= ~gen_bit(rb);
 	t1 = gen_temp(g);
 	t2 = gen_temp(g);
-	from = probe(g, i, ra, t1, t2, true);
+	from = probe(g, &range, ra, t1, t2);
 	cold_atomic(g, i, ra, d, d, from, &c);
-	x64_mov_rm(&g->a, 8, t1, addend(i, t1));
+	x64_mov_rm(&g->a, 8, t1, addend(i->mmu, t1));
 	if (i->op == IR_ATOMIC_XCHG)
 		x64_xchg_mr(&g->a, bytes, x64_at_index(ra, t1, 0, 0), d);
 	else
@@ -309,6 +483,7 @@ static void atomic_exchange(struct gen *g, const struct ir_insn *i, ir_ref v)
 
 static void atomic_compare(struct gen *g, const struct ir_insn *i, ir_ref v)
 {
+	struct range range = range_of(i, true);
 	bool temp;
 	unsigned ra, rn, t1, bytes = bytes_of(i);
 	struct cold *c;
@@ -321,9 +496,9 @@ static void atomic_compare(struct gen *g, const struct ir_insn *i, ir_ref v)
 	rn = gen_use(g, i->arg[2]);
 	x64_mov_mr(&g->a, 8, x64_at(X64_RBP, FRAME(arg[2])), rn);
 	t1 = gen_temp(g);
-	from = probe(g, i, ra, t1, X64_RAX, true);
+	from = probe(g, &range, ra, t1, X64_RAX);
 	cold_atomic(g, i, ra, X64_NO_REG, X64_RAX, from, &c);
-	x64_mov_rm(&g->a, 8, t1, addend(i, t1));
+	x64_mov_rm(&g->a, 8, t1, addend(i->mmu, t1));
 	x64_mov_rm(&g->a, bytes == 8 ? 8 : 4, X64_RAX, x64_at(X64_RBP, FRAME(arg[1])));
 	x64_lock_cmpxchg(&g->a, bytes, x64_at_index(ra, t1, 0, 0), rn);
 	narrow_result(g, bytes, X64_RAX);
@@ -336,10 +511,11 @@ static enum x64_alu atomic_alu(unsigned op)
 	return op == IR_ATOMIC_AND ? X64_AND : op == IR_ATOMIC_OR ? X64_OR : X64_XOR;
 }
 
-/* AND, OR, XOR: in one locked instruction if nobody wants the old value, else in a loop. The operand's
- * register holds the new value for a moment: there may be no other. */
+/* AND, OR, XOR: in one locked instruction if nobody wants the old value, else in a loop. The
+ * operand's register holds the new value for a moment: there may be no other. */
 static void atomic_logic(struct gen *g, const struct ir_insn *i, ir_ref v)
 {
+	struct range range = range_of(i, true);
 	bool temp, unused = g->val[v].uses == 0;
 	unsigned ra, rb, t1, bytes = bytes_of(i);
 	struct cold *c;
@@ -349,9 +525,9 @@ static void atomic_logic(struct gen *g, const struct ir_insn *i, ir_ref v)
 	ra = gen_address(g, i, &temp);
 	rb = gen_use(g, i->arg[1]);
 	t1 = gen_temp(g);
-	from = probe(g, i, ra, t1, X64_RAX, true);
+	from = probe(g, &range, ra, t1, X64_RAX);
 	cold_atomic(g, i, ra, rb, X64_RAX, from, &c);
-	x64_mov_rm(&g->a, 8, t1, addend(i, t1));
+	x64_mov_rm(&g->a, 8, t1, addend(i->mmu, t1));
 	if (unused) {
 		x64_lock_alu_mr(&g->a, atomic_alu(i->op), bytes, x64_at_index(ra, t1, 0, 0), rb);
 		c->back = g->a.at;
