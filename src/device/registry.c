@@ -14,6 +14,7 @@
 #include "device/pci/pci.h"
 #include "device/reset_port.h"
 #include "device/uart16550.h"
+#include "device/virtio/virtio_pci.h"
 
 /* clang-format off */
 const struct device_desc *const device_registry[] = {
@@ -33,6 +34,7 @@ const struct device_desc *const device_registry[] = {
 	&pci_host_desc,
 	&reset_port_desc,
 	&uart_desc,
+	&virtio_pci_desc,
 	NULL,
 };
 /* clang-format on */

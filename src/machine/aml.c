@@ -68,7 +68,10 @@ void aml_integer(struct aml *a, uint64_t v)
 		aml_byte(a, v ? AML_ONE : AML_ZERO);
 		return;
 	}
-	aml_byte(a, bytes == 1 ? AML_BYTE : bytes == 2 ? AML_WORD : bytes == 4 ? AML_DWORD : AML_QWORD);
+	aml_byte(a, bytes == 1	 ? AML_BYTE
+		    : bytes == 2 ? AML_WORD
+		    : bytes == 4 ? AML_DWORD
+				 : AML_QWORD);
 	aml_bytes(a, &v, bytes);
 }
 
@@ -190,8 +193,18 @@ void aml_res_irq(struct aml *a, unsigned irq)
 	aml_bytes(a, d, sizeof(d));
 }
 
+void aml_res_memory(struct aml *a, uint32_t base, uint32_t bytes)
+{
+	uint8_t d[12] = {0x86, 9, 0, 1}; /* 1: can be written */
+
+	store_le32(d + 4, base);
+	store_le32(d + 8, bytes);
+	aml_bytes(a, d, sizeof(d));
+}
+
 /* Word address space descriptor: type 1 I/O, 2 bus numbers. */
-static void word_window(struct aml *a, uint8_t type, uint8_t type_flags, uint16_t first, uint16_t last)
+static void word_window(struct aml *a, uint8_t type, uint8_t type_flags, uint16_t first,
+			uint16_t last)
 {
 	uint8_t d[16] = {0x88, 13, 0, type, 0x0c, type_flags};
 

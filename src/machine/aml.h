@@ -37,6 +37,8 @@ void aml_end(struct aml *a, size_t mark);
 /* Resource descriptors (ACPI 6.5, 6.4). */
 void aml_res_io(struct aml *a, uint16_t base, uint8_t len);
 void aml_res_irq(struct aml *a, unsigned irq);
+/* Memory at a fixed place, read and write. */
+void aml_res_memory(struct aml *a, uint32_t base, uint32_t bytes);
 void aml_res_bus(struct aml *a, uint16_t first, uint16_t last);
 void aml_res_io_window(struct aml *a, uint16_t first, uint16_t last);
 void aml_res_memory_window(struct aml *a, uint32_t first, uint32_t last);

@@ -8,7 +8,7 @@
 #include "isa/x86/fault.h"
 
 /* ISA interrupt n goes to the 8259s and to the I/O APIC; IRQ 0 to its pin 2. */
-static void pc_irq(void *opaque, unsigned n, int level)
+void pc_irq(void *opaque, unsigned n, int level)
 {
 	struct machine *m = opaque;
 
@@ -169,6 +169,7 @@ static int map_memory(struct machine *m)
 	const struct mapping t[] = {
 		{"ioapic", IOAPIC_BASE_DEFAULT, IOAPIC_LEN, &ioapic_io_ops, &m->ioapic},
 		{"hpet", HPET_BASE_DEFAULT, HPET_LEN, &hpet_io_ops, &m->hpet},
+		{"pci ecam", PC_ECAM, PC_ECAM_BYTES, &pci_ecam_io_ops, &m->pci_host},
 	};
 	uint64_t rest = m->cfg.memory_bytes - m->low_end;
 	int r = space_map_ram(&m->memory, 0, PC_VIDEO, m->ram, false);
@@ -205,6 +206,7 @@ static void pc_destroy(struct machine *m)
 	space_destroy(&m->ports);
 	if (m->ram)
 		host_ram_unmap(m->ram, m->cfg.memory_bytes);
+	pc_pci_destroy(m);
 	host_free(m->lapic);
 	host_free(m);
 }
@@ -216,6 +218,7 @@ static int pc_create(struct machine **out, const struct machine_config *cfg, str
 		     struct error *err)
 {
 	struct machine *m;
+	int r;
 
 	if (cfg->memory_bytes < PC_MEMORY_MIN || (cfg->memory_bytes & PAGE_OFFSET_MASK))
 		return error_set(err, -EINVAL,
@@ -241,6 +244,11 @@ static int pc_create(struct machine **out, const struct machine_config *cfg, str
 	if (map_memory(m) || map_ports(m)) {
 		pc_destroy(m);
 		return error_set(err, -ENOSPC, "the machine's map is full");
+	}
+	r = pc_pci_create(m, err);
+	if (r) {
+		pc_destroy(m);
+		return r;
 	}
 	*out = m;
 	return 0;
@@ -276,7 +284,7 @@ static const struct device_desc *pc_device(struct machine *m, unsigned k, void *
 	if (k >= ARRAY_LEN(t)) {
 		k -= ARRAY_LEN(t);
 		if (k >= m->cfg.cpus)
-			return NULL;
+			return pc_pci_device(m, k - m->cfg.cpus, state, name);
 		*state = &m->lapic[k];
 		*name = "lapic";
 		return &lapic_desc;

@@ -18,6 +18,7 @@
 #include "device/pci/pci.h"
 #include "device/reset_port.h"
 #include "device/uart16550.h"
+#include "device/virtio/virtio_pci.h"
 #include "machine/machine.h"
 
 /* Guest-physical layout. RAM is [0, low end) and [4 GiB, ...), less the hole for video memory. */
@@ -32,6 +33,9 @@ enum {
 #define PC_LOW_END_MAX 0xc0000000ull /* RAM below 4 GiB ends here at the latest */
 #define PC_PCI_HOLE 0xc0000000ull
 #define PC_PCI_HOLE_END 0xfec00000ull
+#define PC_ECAM 0xe0000000ull /* inside the hole: configuration space of bus 0 */
+#define PC_ECAM_BYTES ((uint64_t)PCI_FUNCTIONS * PCI_ECAM_BYTES)
+#define PC_PCI_BARS 0xf0000000ull /* where BARs are assigned from */
 #define PC_HIGH 0x100000000ull
 
 /* Interrupt lines, ISA numbering */
@@ -42,9 +46,12 @@ enum {
 	PC_IRQ_COM1 = 4, /* and COM3 */
 	PC_IRQ_RTC = 8,
 	PC_IRQ_SCI = 9,
+	PC_IRQ_PIRQ_AC = 10, /* PCI's, for systems without the I/O APIC */
+	PC_IRQ_PIRQ_BD = 11,
 	PC_IRQ_MOUSE = 12,
 	PC_IRQS = 16,
 	PC_PIN_PIT = 2, /* I/O APIC pin of IRQ 0 */
+	PC_PIN_PIRQ = 16, /* and of PIRQA to PIRQD */
 };
 
 /* Ports */
@@ -53,6 +60,16 @@ enum {
 	PC_PORT_RESET = 0xcf9,
 	PC_PORT_DEBUG_EXIT = 0xf4,
 	PC_PORT_DEBUG_CONSOLE = 0xe9,
+	PC_PCI_PORTS = 0xc000, /* where I/O BARs are assigned from */
+	PC_PCI_PORTS_END = 0x10000,
+};
+
+/* Functions on the bus beside the host bridge. */
+struct pc_pci {
+	uint32_t pirq[4];	   /* bit n: slot n drives it */
+	struct virtio_pci *virtio; /* one per cfg.device */
+	struct io_region *region[PCI_FUNCTIONS][PCI_BARS];
+	char name[32][24]; /* of regions, by slot */
 };
 
 struct machine {
@@ -77,6 +94,7 @@ struct machine {
 	struct reset_port reset_port;
 	struct pci_bus pci_bus;
 	struct pci_host pci_host;
+	struct pc_pci pci;
 	struct kvmclock kvmclock;
 	struct debug_exit debug_exit;
 	struct debug_console debug_console;
@@ -87,6 +105,17 @@ extern const struct machine_desc machine_pc;
 /* pc_platform.c: what the CPUs ask of the machine. */
 void pc_platform_init(struct machine *m);
 extern const struct lapic_cpu_ops pc_lapic_cpu_ops;
+
+/* ISA interrupt n, at the 8259s and the I/O APIC. */
+void pc_irq(void *machine, unsigned n, int level);
+
+/* pc_pci.c: the devices of cfg.device on the PCI bus; what firmware assigns, after a reset; and the
+ * instances for reset and inspection. */
+int pc_pci_create(struct machine *m, struct error *err);
+void pc_pci_destroy(struct machine *m);
+void pc_pci_firmware(struct machine *m);
+const struct device_desc *pc_pci_device(struct machine *m, unsigned k, void **state,
+					const char **name);
 
 /* pc_acpi.c: write the ACPI tables; returns the RSDP's address. */
 uint64_t pc_acpi_build(struct machine *m);

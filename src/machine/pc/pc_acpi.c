@@ -1,6 +1,6 @@
 /*
  * ACPI tables of the `pc` machine, generated for what is there. ACPI 6.5, chapter 5: RSDP, XSDT
- * (and RSDT for old systems), FADT, FACS, MADT, HPET, DSDT. Left out: sleep states other than S5.
+ * (and RSDT for old systems), FADT, FACS, MADT, HPET, MCFG (PCI Firmware 3.3), DSDT. Left out: sleep states other than S5.
  */
 #include <string.h>
 
@@ -133,9 +133,25 @@ static void pci_root(struct machine *m, struct aml *a)
 	aml_res_io_window(a, 0, 0xcf7);
 	aml_res_io_window(a, 0xd00, 0xffff);
 	aml_res_memory_window(a, PC_VIDEO, PC_ROM - 1);
-	aml_res_memory_window(a, (uint32_t)PC_PCI_HOLE, (uint32_t)PC_PCI_HOLE_END - 1);
+	aml_res_memory_window(a, (uint32_t)PC_PCI_HOLE, (uint32_t)PC_ECAM - 1);
+	aml_res_memory_window(a, (uint32_t)(PC_ECAM + PC_ECAM_BYTES),
+			      (uint32_t)PC_PCI_HOLE_END - 1);
 	aml_resources_end(a, r);
 	pci_routing(a);
+	aml_end(a, d);
+}
+
+/* Memory that nobody may take: systems believe MCFG only if it lies in some such. */
+static void motherboard(struct aml *a)
+{
+	size_t d = aml_device(a, "MBRD"), r;
+
+	aml_name(a, "_HID");
+	aml_eisa_id(a, "PNP0C02");
+	aml_name(a, "_CRS");
+	r = aml_resources(a);
+	aml_res_memory(a, (uint32_t)PC_ECAM, (uint32_t)PC_ECAM_BYTES);
+	aml_resources_end(a, r);
 	aml_end(a, d);
 }
 
@@ -153,6 +169,7 @@ static uint32_t build_dsdt(struct machine *m, struct tables *t)
 	aml_end(&a, s);
 	s = aml_scope(&a, "\\_SB_");
 	pci_root(m, &a);
+	motherboard(&a);
 	simple_device(&a, "RTC_", "PNP0B00", 0x70, 0, PC_IRQ_RTC);
 	simple_device(&a, "KBD_", "PNP0303", 0x60, 0x64, PC_IRQ_KEYBOARD);
 	simple_device(&a, "MOU_", "PNP0F13", 0, 0, PC_IRQ_MOUSE);
@@ -289,6 +306,19 @@ static void build_hpet(struct machine *m, struct tables *t)
 	table_end(t, &a, true);
 }
 
+static void build_mcfg(struct tables *t)
+{
+	struct aml a = table_begin(t, "MCFG", 1);
+
+	put(&a, 0, 8);
+	put(&a, PC_ECAM, 8);
+	put(&a, 0, 2); /* segment */
+	put(&a, 0, 1); /* first and last bus */
+	put(&a, 0, 1);
+	put(&a, 0, 4);
+	table_end(t, &a, true);
+}
+
 static void build_rsdp(struct tables *t, uint32_t rsdt, uint32_t xsdt)
 {
 	uint8_t *p = t->mem;
@@ -316,6 +346,7 @@ uint64_t pc_acpi_build(struct machine *m)
 	build_fadt(&t, facs, dsdt);
 	build_madt(m, &t);
 	build_hpet(m, &t);
+	build_mcfg(&t);
 	listed = t.count;
 	a = table_begin(&t, "RSDT", 1);
 	for (unsigned i = 0; i < listed; i++)

@@ -123,6 +123,7 @@ int pc_boot(struct machine *m, const struct boot_config *b, struct error *err)
 	struct boot_config unpacked = *b;
 	int r;
 
+	pc_pci_firmware(m);
 	pc_acpi_build(m);
 	pc_bios_build(m);
 	if (p)

@@ -1,0 +1,248 @@
+/*
+ * PCI on the `pc` machine: where functions sit, how their interrupts are routed, where their BARs
+ * answer; and what firmware would do to them before it boots a system. Devices that the user asked
+ * for take slots 2 to 31 in their order, each as function 0; pin INTA of slot n is PIRQ n % 4.
+ */
+#include "machine/pc/pc.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "host/host.h"
+#include "isa/x86/fault.h"
+
+enum { SLOT_FIRST = 2, SLOTS = 32, PIRQS = 4 };
+
+/* PIRQ n is pin 16 + n of the I/O APIC, and of the 8259s this input: */
+static const uint8_t pirq_isa[PIRQS] = {PC_IRQ_PIRQ_AC, PC_IRQ_PIRQ_BD, PC_IRQ_PIRQ_AC,
+					PC_IRQ_PIRQ_BD};
+
+/* A line shared by several functions is up while one of them drives it. n: the slot. */
+static void pc_pci_irq(void *opaque, unsigned n, int level)
+{
+	struct machine *m = opaque;
+	struct pc_pci *p = &m->pci;
+	unsigned pirq = n % PIRQS, isa = pirq_isa[pirq];
+	uint32_t bit = 1u << n % SLOTS;
+	bool shared = false;
+
+	p->pirq[pirq] = level ? p->pirq[pirq] | bit : p->pirq[pirq] & ~bit;
+	ioapic_irq(&m->ioapic, PC_PIN_PIRQ + pirq, p->pirq[pirq] != 0);
+	for (unsigned i = 0; i < PIRQS; i++)
+		shared |= pirq_isa[i] == isa && p->pirq[i];
+	pc_irq(m, isa, shared);
+}
+
+static void pc_pci_message(void *opaque, uint64_t address, uint32_t data)
+{
+	struct machine *m = opaque;
+
+	lapic_bus_msi(&m->lapic_bus, address, data);
+}
+
+/* ---- BARs */
+
+static void bar_moved(void *opaque, struct pci_function *f, unsigned bar, uint64_t base,
+		      bool enabled)
+{
+	struct machine *m = opaque;
+	bool io = f->config[PCI_BAR0 + 4 * bar] & PCI_BAR_IO;
+	struct io_region *r = m->pci.region[f->devfn][bar];
+
+	if (!r || !space_io_place(io ? &m->ports : &m->memory, r, base, enabled))
+		return;
+	for (unsigned i = 0; i < m->cfg.cpus; i++)
+		x86_request(&m->cpus[i], X86_REQ_FLUSH_TLB);
+}
+
+/* Regions of all BARs, answering nowhere yet. */
+static int map_bars(struct machine *m, struct pci_function *f)
+{
+	struct pc_pci *p = &m->pci;
+
+	for (unsigned i = 0; i < PCI_BARS; i++) {
+		bool io = f->config[PCI_BAR0 + 4 * i] & PCI_BAR_IO;
+		struct space *s = io ? &m->ports : &m->memory;
+
+		if (!f->bar_bytes[i] || !f->bar_ops[i])
+			continue;
+		int r = space_map_io(s, p->name[f->devfn >> 3], 0, f->bar_bytes[i], f->bar_ops[i],
+				     f->bar_opaque);
+		if (r)
+			return r;
+		p->region[f->devfn][i] = &s->io[s->io_count - 1];
+		space_io_place(s, p->region[f->devfn][i], 0, false);
+	}
+	f->bar_moved = bar_moved;
+	f->machine = m;
+	return 0;
+}
+
+/* ---- creation */
+
+static int place(struct machine *m, struct pci_function *f, unsigned slot, const char *name)
+{
+	f->irq = (struct irq_line){pc_pci_irq, m, slot};
+	f->messages = (struct pci_messages){pc_pci_message, m};
+	f->config[PCI_INTERRUPT_PIN] = 1;
+	f->config[PCI_INTERRUPT_LINE] = pirq_isa[slot % PIRQS];
+	snprintf(m->pci.name[slot], sizeof(m->pci.name[slot]), "%s", name);
+	if (!pci_bus_add(&m->pci_bus, f, slot, 0))
+		return -EBUSY;
+	return map_bars(m, f);
+}
+
+static int create_one(struct machine *m, unsigned k, unsigned slot)
+{
+	const struct machine_device *d = &m->cfg.device[k];
+	struct virtio_pci *v;
+
+	if (d->kind == MACHINE_PCI)
+		return place(m, d->pci, slot, d->name);
+	v = &m->pci.virtio[k];
+	virtio_connect(d->virtio, &m->memory, m->cfg.lock, &m->cfg.worker, m->cfg.trace);
+	virtio_pci_init(v, d->virtio);
+	return place(m, &v->pci, slot, d->name);
+}
+
+int pc_pci_create(struct machine *m, struct error *err)
+{
+	unsigned slot = SLOT_FIRST;
+	int r = 0;
+
+	if (!m->cfg.devices)
+		return 0;
+	m->pci.virtio = host_alloc(m->cfg.devices * sizeof(m->pci.virtio[0]));
+	if (!m->pci.virtio)
+		return error_set(err, -ENOMEM, "out of memory for devices");
+	for (unsigned k = 0; r == 0 && k < m->cfg.devices; k++) {
+		if (m->cfg.device[k].kind == MACHINE_IDE_DISK)
+			continue;
+		if (slot == SLOTS)
+			return error_set(err, -ENOSPC, "%s: no more than %d PCI devices",
+					 m->cfg.device[k].name, SLOTS - SLOT_FIRST);
+		r = create_one(m, k, slot++);
+		if (r)
+			return error_set(err, r, "%s: no room on the PCI bus",
+					 m->cfg.device[k].name);
+	}
+	return 0;
+}
+
+void pc_pci_destroy(struct machine *m)
+{
+	host_free(m->pci.virtio);
+}
+
+/* ---- what firmware does: addresses for all BARs, decoding on */
+
+/* Takes bytes, a power of two, at its own alignment; false if there is no room left. */
+static bool assign(uint64_t *next, uint64_t end, uint64_t bytes, uint64_t *base)
+{
+	*base = align_up(*next, bytes);
+	if (*base + bytes > end)
+		return false;
+	*next = *base + bytes;
+	return true;
+}
+
+void pc_pci_firmware(struct machine *m)
+{
+	uint64_t memory = PC_PCI_BARS, ports = PC_PCI_PORTS, base;
+
+	for (unsigned i = 1; i < PCI_FUNCTIONS; i++) {
+		struct pci_function *f = m->pci_bus.function[i];
+		bool all = true;
+
+		for (unsigned bar = 0; f && bar < PCI_BARS; bar++) {
+			bool io = f->config[PCI_BAR0 + 4 * bar] & PCI_BAR_IO;
+
+			if (!f->bar_bytes[bar])
+				continue;
+			if (io ? assign(&ports, PC_PCI_PORTS_END, f->bar_bytes[bar], &base)
+			       : assign(&memory, PC_PCI_HOLE_END, f->bar_bytes[bar], &base))
+				pci_config_write(f, PCI_BAR0 + 4 * bar, (uint32_t)base, 4);
+			else
+				all = false;
+		}
+		if (f && all)
+			pci_config_write(f, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY, 2);
+	}
+	/* Lines that PCI functions share are level-triggered. */
+	for (unsigned i = 0; i < PIRQS; i++) {
+		unsigned port = pirq_isa[i] >> 3, bit = 1u << (pirq_isa[i] & 7);
+
+		i8259_elcr_io_ops.write(&m->pic, port,
+					i8259_elcr_io_ops.read(&m->pic, port, 1) | bit, 1);
+	}
+}
+
+/* ---- instances */
+
+/* Part k of what stands behind a user's device, NULL after the last. */
+static const struct device_desc *part_of_virtio(struct virtio_pci *v, unsigned k, void **state)
+{
+	struct virtio_device *d = v->device;
+	const struct {
+		const struct device_desc *desc;
+		void *state;
+	} t[] = {
+		{&pci_function_desc, &v->pci},	  {&msix_desc, &v->msix},     {&virtio_pci_desc, v},
+		{&virtio_device_desc, v->device}, {d->type->state, d->model},
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(t); i++) {
+		if (!t[i].desc || k--)
+			continue;
+		*state = t[i].state;
+		return t[i].desc;
+	}
+	if (k >= d->queues)
+		return NULL;
+	*state = &d->queue[k];
+	return &virtqueue_desc;
+}
+
+static const struct device_desc *part_of_pci(const struct machine_device *d, unsigned k,
+					     void **state)
+{
+	const struct {
+		const struct device_desc *desc;
+		void *state;
+	} t[] = {
+		{&pci_function_desc, d->pci},
+		{d->pci->msix ? &msix_desc : NULL, d->pci->msix},
+		{d->desc, d->state},
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(t); i++) {
+		if (!t[i].desc || k--)
+			continue;
+		*state = t[i].state;
+		return t[i].desc;
+	}
+	return NULL;
+}
+
+const struct device_desc *pc_pci_device(struct machine *m, unsigned k, void **state,
+					const char **name)
+{
+	for (unsigned i = 0; i < m->cfg.devices; i++) {
+		const struct machine_device *d = &m->cfg.device[i];
+		const struct device_desc *part = NULL;
+		unsigned n = 0;
+
+		if (d->kind == MACHINE_IDE_DISK)
+			continue;
+		*name = d->name;
+		do {
+			part = d->kind == MACHINE_PCI ? part_of_pci(d, n, state)
+						      : part_of_virtio(&m->pci.virtio[i], n, state);
+			if (part && n++ == k)
+				return part;
+		} while (part);
+		k -= n;
+	}
+	return NULL;
+}
