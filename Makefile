@@ -59,10 +59,11 @@ $(BUILD)/build.ninja: | deps-build
 guest: deps-guest $(GUEST)/vmlinuz $(GUEST)/initrd.img
 
 guest-test: deps-guest $(GUEST)/vmlinuz-amd64 $(GUEST)/vmlinuz-686 $(GUEST)/initrd-686.img \
-	$(GUEST)/xen
+	$(GUEST)/initrd-modules.img $(GUEST)/xen
 
-$(GUEST)/vmlinuz: | deps-guest
-	@$(S) depends linux-image-cloud-amd64 'linux-image-[0-9]*' '/boot/vmlinuz-*' $@
+$(GUEST)/vmlinuz $(GUEST)/modules-cloud.tar &: | deps-guest
+	@$(S) kernel linux-image-cloud-amd64 'linux-image-[0-9]*' $(GUEST)/vmlinuz \
+		$(GUEST)/modules-cloud.tar
 
 $(GUEST)/busybox: | deps-guest
 	@$(S) file busybox-static /bin/busybox $@
@@ -70,8 +71,15 @@ $(GUEST)/busybox: | deps-guest
 $(GUEST)/initrd.img: $(GUEST)/busybox scripts/guest-init scripts/guest-applets.txt
 	@$(S) initrd $@ $(GUEST)/busybox scripts/guest-init
 
-$(GUEST)/vmlinuz-amd64: | deps-guest
-	@$(S) depends linux-image-amd64 'linux-image-[0-9]*' '/boot/vmlinuz-*' $@
+$(GUEST)/vmlinuz-amd64 $(GUEST)/modules-amd64.tar &: | deps-guest
+	@$(S) kernel linux-image-amd64 'linux-image-[0-9]*' $(GUEST)/vmlinuz-amd64 \
+		$(GUEST)/modules-amd64.tar
+
+# The default guest with the drivers that its kernel and the general one have as modules.
+$(GUEST)/initrd-modules.img: $(GUEST)/busybox $(GUEST)/modules-cloud.tar $(GUEST)/modules-amd64.tar \
+		scripts/guest-init scripts/guest-applets.txt
+	@$(S) initrd-modules $@ $(GUEST)/busybox scripts/guest-init $(GUEST)/modules-cloud.tar \
+		$(GUEST)/modules-amd64.tar
 
 $(GUEST)/vmlinuz-686: | deps-guest
 	@$(S) depends linux-image-686-pae:i386 'linux-image-[0-9]*' '/boot/vmlinuz-*' $@

@@ -4,6 +4,9 @@
 #   scripts/guest.sh file PACKAGE[:ARCH] PATH OUT        one file of a package (PATH may have * and ?)
 #   scripts/guest.sh depends PACKAGE[:ARCH] GLOB PATH OUT   the same, of the newest package among
 #                                                        PACKAGE's dependencies that matches GLOB
+#   scripts/guest.sh kernel PACKAGE GLOB OUT MODULES     the kernel of such a dependency, and a tar file
+#                                                        of those modules that guest-modules.txt names
+#   scripts/guest.sh initrd-modules OUT BUSYBOX INIT MODULES...   an initramfs with them
 #   scripts/guest.sh initrd OUT BUSYBOX INIT [FILE...]   an initramfs; FILEs go to its root
 #   scripts/guest.sh initrd-of OUT PROGRAM [TREE]        an initramfs of one static program, and the
 #                                                        files of the directory TREE
@@ -96,7 +99,7 @@ get_file() {
 	unpack "$2" "$3"
 }
 
-get_depends() {
+download_depends() {
 	local dependency
 	choose_lists "$1"
 	dependency=$(newest_dependency "$1" "$2")
@@ -105,7 +108,24 @@ get_depends() {
 	*:*) dependency=${dependency%:*}:${1#*:} ;;
 	esac
 	download "$dependency"
+}
+
+get_depends() {
+	download_depends "$1" "$2"
 	unpack "$3" "$4"
+}
+
+# A kernel and its modules, of one package so that they fit each other. No kernel has all the modules.
+get_kernel() {
+	download_depends "$1" "$2"
+	mkdir "$work/modules"
+	dpkg-deb --fsys-tarfile "$work"/*.deb | tar -x -C "$work/modules" --wildcards \
+		./lib/modules/*/modules.order ./lib/modules/*/modules.builtin \
+		$(sed 's|.*|./lib/modules/*/&.ko*|' scripts/guest-modules.txt) 2>/dev/null || true
+	[ -n "$(find "$work/modules" -name '*.ko*')" ] || die "the package has none of the modules"
+	tar -c -C "$work/modules" -f "$4.new" --sort=name --owner=0 --group=0 --mtime=@0 lib
+	mv "$4.new" "$4"
+	unpack '/boot/vmlinuz-*' "$3"
 }
 
 get_tree() {
@@ -141,9 +161,9 @@ make_initrd_of() {
 	archive "$1" "$work/root"
 }
 
-make_initrd() {
-	local out=$1 busybox=$2 init=$3 root=$work/root applet file
-	shift 3
+# What a root file system of busybox and an init program has.
+populate() {
+	local busybox=$1 init=$2 root=$work/root applet
 	mkdir -p "$root"/{bin,dev,proc,sys,tmp,root}
 	cp "$busybox" "$root/bin/busybox"
 	cp "$init" "$root/init"
@@ -151,10 +171,33 @@ make_initrd() {
 	for applet in $(cat scripts/guest-applets.txt); do
 		ln -s busybox "$root/bin/$applet"
 	done
+}
+
+make_initrd() {
+	local out=$1 file
+	populate "$2" "$3"
+	shift 3
 	for file in "$@"; do
-		cp "$file" "$root/"
+		cp "$file" "$work/root/"
 	done
-	archive "$out" "$root"
+	archive "$out" "$work/root"
+}
+
+# Kernels look for /sbin/modprobe when a file system or protocol is asked for.
+make_initrd_modules() {
+	local out=$1 busybox tar dir
+	busybox=$(realpath "$2")
+	populate "$2" "$3"
+	shift 3
+	mkdir "$work/root/sbin"
+	ln -s ../bin/busybox "$work/root/sbin/modprobe"
+	for tar in "$@"; do
+		tar -x -C "$work/root" -f "$tar"
+	done
+	for dir in "$work"/root/lib/modules/*; do
+		"$busybox" depmod -b "$work/root" "${dir##*/}"
+	done
+	archive "$out" "$work/root"
 }
 
 mkdir -p "$guest"
@@ -165,8 +208,10 @@ shift || true
 case $command in
 file) get_file "$@" ;;
 depends) get_depends "$@" ;;
+kernel) get_kernel "$@" ;;
 initrd) make_initrd "$@" ;;
+initrd-modules) make_initrd_modules "$@" ;;
 initrd-of) make_initrd_of "$@" ;;
 tree) get_tree "$@" ;;
-*) sed -n '2,14s/^# \?//p' "$0"; exit 2 ;;
+*) sed -n '2,17s/^# \?//p' "$0"; exit 2 ;;
 esac

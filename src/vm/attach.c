@@ -9,8 +9,9 @@
 #include "vm/vm.h"
 
 const struct vm_attach_kind *const vm_attach_registry[] = {
-	&vm_attach_console,
 	&vm_attach_balloon,
+	&vm_attach_console,
+	&vm_attach_rng,
 	NULL,
 };
 
