@@ -30,6 +30,7 @@ struct fake_seg {
 
 struct fake_driver {
 	uint8_t *ram;
+	uint64_t gpa; /* of ram */
 	struct space memory;
 	bool packed, event_idx;
 	uint16_t size;
@@ -40,13 +41,27 @@ struct fake_driver {
 	uint16_t ids;
 };
 
-static inline void fake_driver_ram(struct fake_driver *f)
+/* One more queue, with the next FAKE_RAM bytes of what fake_driver_ram_for made for several. */
+static inline void fake_driver_beside(struct fake_driver *f, const struct fake_driver *first,
+				      unsigned n)
 {
 	memset(f, 0, sizeof(*f));
-	f->ram = aligned_alloc(4096, FAKE_RAM);
-	memset(f->ram, 0, FAKE_RAM);
+	f->ram = first->ram + (size_t)n * FAKE_RAM;
+	f->gpa = (uint64_t)n * FAKE_RAM;
+}
+
+static inline void fake_driver_ram_for(struct fake_driver *f, unsigned queues)
+{
+	memset(f, 0, sizeof(*f));
+	f->ram = aligned_alloc(4096, (size_t)queues * FAKE_RAM);
+	memset(f->ram, 0, (size_t)queues * FAKE_RAM);
 	space_init(&f->memory, NULL, NULL, TRACE_MMIO);
-	space_map_ram(&f->memory, 0, FAKE_RAM, f->ram, false);
+	space_map_ram(&f->memory, 0, (uint64_t)queues * FAKE_RAM, f->ram, false);
+}
+
+static inline void fake_driver_ram(struct fake_driver *f)
+{
+	fake_driver_ram_for(f, 1);
 }
 
 static inline void fake_driver_free(struct fake_driver *f)
@@ -70,9 +85,9 @@ static inline void fake_driver_start(struct fake_driver *f, bool packed, bool ev
 static inline void fake_driver_place(const struct fake_driver *f, struct virtqueue *q)
 {
 	q->size = f->size;
-	q->desc = FAKE_DESC;
-	q->driver = FAKE_DRIVER;
-	q->device = FAKE_DEVICE;
+	q->desc = f->gpa + FAKE_DESC;
+	q->driver = f->gpa + FAKE_DRIVER;
+	q->device = f->gpa + FAKE_DEVICE;
 }
 
 static inline void fake_desc(struct fake_driver *f, uint64_t at, const struct fake_seg *s,
@@ -143,7 +158,7 @@ static inline uint16_t fake_add_indirect(struct fake_driver *f, const struct fak
 					 unsigned n)
 {
 	uint64_t table = FAKE_TABLES + 0x1000ull * ((f->packed ? f->avail : f->next) % 0x60);
-	struct fake_seg one = {table, 16 * n, FAKE_INDIRECT};
+	struct fake_seg one = {f->gpa + table, 16 * n, FAKE_INDIRECT};
 
 	for (unsigned i = 0; i < n; i++) {
 		struct fake_seg d = s[i];
