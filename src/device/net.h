@@ -66,6 +66,7 @@ struct net_network {
 	unsigned features;    /* what the network takes: enum net_features */
 	unsigned queues;      /* pairs it can use, at least 1 */
 	unsigned mtu;	      /* 0: not known */
+	bool unplugged;	      /* no cable now; card.link tells of changes */
 	struct net_card card; /* set by the card when it is created */
 };
 
