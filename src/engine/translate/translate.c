@@ -337,7 +337,7 @@ static int cpu_create(struct engine_cpu **out, struct engine_group *g, struct x8
 	}
 	e->client = (struct interp_client){t, dropped, dropped_all, flush_jumps};
 	t->interp = e;
-	cpu->jump_table = t->jump;
+	jumps_init(t);
 	t->gen.no_chain = cfg->stress & ENGINE_STRESS_NO_CHAIN;
 	make_thunks(t);
 	*out = e;

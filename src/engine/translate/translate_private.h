@@ -11,7 +11,7 @@
 enum { TRACE_PATH_MAX = 64, MODES_MAX = 256 };
 
 struct translate {
-	struct gen_jump jump[GEN_JUMP_SIZE];
+	struct gen_jumps jumps;
 	uint64_t jump_used[2][GEN_JUMP_SIZE / 64]; /* [1]: of global pages */
 	struct engine_cpu *interp;
 	struct x86_cpu *cpu;
@@ -21,10 +21,6 @@ struct translate {
 	struct tlink *link;	    /* the exit that led here, to be linked; or NULL */
 	x86_mode_t mode[MODES_MAX]; /* of the numbers in tags */
 	unsigned mode_count;
-	struct {
-		x86_mode_t mode;
-		uint64_t tag;
-	} present;     /* what jumps_tag found last */
 	bool straight; /* nothing needs a look at the block boundary */
 	unsigned max_insns, max_trace; /* of a block, a trace; max_trace 0: no traces */
 	struct dump dump;
@@ -53,6 +49,7 @@ struct tblock *compile(struct translate *t, const struct compile_at *at);
 void trace_hot(struct translate *t, struct iblock *b);
 
 /* ---- jumps.c */
+void jumps_init(struct translate *t);
 /* A number for the mode, see gen_jump_tag; ~0 if RIPs of this mode are not in the jump table. */
 uint64_t jumps_tag(struct translate *t, x86_mode_t mode);
 /* Code for cpu->rip in the present mode, or NULL. */

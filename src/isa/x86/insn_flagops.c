@@ -1,8 +1,9 @@
 /*
  * CLC STC CMC, CLD STD, CLI STI. SDM vol. 2, and vol. 3, 21.3 (VME) and 21.4 (PVI).
  *
- * At CPL 0 CLI is plain IR. STI ends its block: interrupts get in behind the instruction after it,
- * which runs in the interrupt shadow (only if IF was clear before).
+ * At CPL 0 CLI is plain IR. Behind STI runs one instruction in the interrupt shadow (if IF was clear
+ * before). At CPL 0 it is in STI's own block where possible, which ends behind it for interrupts to
+ * get in: nothing else can tell that there was a shadow. Otherwise STI ends its block.
  */
 #include "isa/x86/families.h"
 #include "isa/x86/lift.h"
@@ -96,6 +97,11 @@ static void lift_cli(struct lift *l, const struct x86_insn *i)
 
 static void lift_sti(struct lift *l, const struct x86_insn *i)
 {
+	if (x86_mode_cpl(l->mode) == 0 && lift_next_is_plain(l)) {
+		rflags_change(l, 0, X86_IF);
+		l->in_shadow = true;
+		return;
+	}
 	lift_call(l, &x86_helpers_flagops[H_STI], IR_NONE, IR_NONE, IR_NONE);
 	lift_end_next(l, i);
 }
@@ -125,7 +131,7 @@ const struct x86_row x86_rows_flagops[] = {
 	X86("FC", "", X86_FEAT_BASE, 0, X86_DF, 0, lift_cld, "cld", 0, 0),
 	X86("FD", "", X86_FEAT_BASE, 0, X86_DF, 0, lift_std, "std", 0, 0),
 	X86("FA", "", X86_FEAT_BASE, 0, X86_IF, 0, lift_cli, "cli", X86_ORACLE_NO, 0),
-	X86("FB", "", X86_FEAT_BASE, 0, X86_IF, 0, lift_sti, "sti", X86_ORACLE_NO | X86_ENDS, 0),
+	X86("FB", "", X86_FEAT_BASE, 0, X86_IF, 0, lift_sti, "sti", X86_ORACLE_NO, 0),
 	X86_ROWS_END,
 };
 /* clang-format on */

@@ -40,6 +40,10 @@ struct lift {
 	unsigned mmu; /* for memory ops: x86_mode_mmu(mode) */
 	struct x86_trace *trace;
 	unsigned pos; /* offset in the page at which lifting goes on */
+	unsigned end; /* bytes of the page that are there */
+	unsigned left; /* instructions that may follow the present one */
+	const struct x86_decoder *decoder;
+	bool in_shadow; /* the next instruction is STI's shadow: interrupts get in behind it */
 };
 
 /* Decode and lift a block into `out`, which ir_block_init made, starting at bytes[0] (avail bytes
@@ -140,6 +144,9 @@ void lift_jump_if(struct lift *l, const struct x86_insn *i, ir_ref cond, int64_t
 void lift_jump_indirect(struct lift *l, ir_ref pc);
 /* End the block after this instruction: state such as segments or CRx changed (mode may differ). */
 void lift_end_next(struct lift *l, const struct x86_insn *i);
+/* Is the next instruction one that may follow in the same block and goes on with the one behind it,
+ * if it does not fault or end by lift_end_next? */
+bool lift_next_is_plain(const struct lift *l);
 /* Call a helper that may fault / that finishes the instruction and sets rip (ends the block). */
 ir_ref lift_call(struct lift *l, const struct ir_helper *h, ir_ref a, ir_ref b, ir_ref c);
 void lift_call_end(struct lift *l, const struct ir_helper *h, ir_ref a, ir_ref b, ir_ref c);

@@ -45,6 +45,22 @@ static bool gate(struct lift *l, const struct x86_insn *i)
 	return true;
 }
 
+static bool block_has_room(const struct ir_block *b, unsigned ops)
+{
+	return !b->overflow && b->count + ops <= b->cap && b->count + ops <= IR_BLOCK_MAX;
+}
+
+bool lift_next_is_plain(const struct lift *l)
+{
+	const uint32_t others = X86_STARTS | X86_ENDS | X86_REPPABLE;
+	struct x86_insn i;
+
+	return l->left && block_has_room(l->b, 2 * BLOCK_RESERVE) &&
+	       x86_decode(l->decoder, l->trace->page + l->pos, l->end - l->pos, l->mode, l->model,
+			  &i) == X86_DECODE_OK &&
+	       !(i.row->attr & others);
+}
+
 static void lift_one(struct lift *l, const struct x86_insn *i, enum x86_decode_result r)
 {
 	ir_guest(l->b, i->pc_offset, i->len);
@@ -54,12 +70,6 @@ static void lift_one(struct lift *l, const struct x86_insn *i, enum x86_decode_r
 		lift_fault_error(l, X86_FAULT_GP, 0);
 	else if (!gate(l, i))
 		i->row->lift(l, i);
-}
-
-static bool block_is_full(const struct ir_block *b)
-{
-	return b->overflow || b->count + BLOCK_RESERVE > b->cap ||
-	       b->count + BLOCK_RESERVE > IR_BLOCK_MAX;
 }
 
 static void note_bytes(struct x86_trace *t, unsigned from, unsigned to)
@@ -85,7 +95,9 @@ static enum x86_decode_result lift_all(const struct x86_decoder *d, struct x86_t
 			 .model = model,
 			 .mmu = x86_mode_mmu(mode),
 			 .trace = t,
-			 .pos = t->start};
+			 .pos = t->start,
+			 .end = end,
+			 .decoder = d};
 	unsigned n = 0;
 	struct x86_insn i;
 
@@ -101,9 +113,13 @@ static enum x86_decode_result lift_all(const struct x86_decoder *d, struct x86_t
 		i.pc_offset = (int32_t)pos - (int32_t)t->start;
 		l.pos = pos + i.len;
 		note_bytes(t, pos, l.pos);
+		l.left = max_guest - ++n;
+		bool in_shadow = l.in_shadow;
 		lift_one(&l, &i, r);
-		n++;
-	} while (!l.ended && n < max_guest && !block_is_full(out) && !back_at_start(&l));
+		if (in_shadow && !l.ended)
+			lift_end_next(&l, &i);
+	} while (!l.ended && (l.in_shadow || (n < max_guest && block_has_room(out, BLOCK_RESERVE) &&
+					      !back_at_start(&l))));
 	if (!l.ended)
 		ir_exit(out, (int64_t)l.pos - t->start);
 	return X86_DECODE_OK;

@@ -18,8 +18,8 @@ struct cold *gen_cold(struct gen *g, unsigned kind)
 		g->cold_count = 0;
 	}
 	c = &g->cold[g->cold_count++];
-	*c = (struct cold){.kind = (uint8_t)kind, .index = (uint16_t)g->index,
-			   .guest = (int16_t)g->guest};
+	*c = (struct cold){
+		.kind = (uint8_t)kind, .index = (uint16_t)g->index, .guest = (int16_t)g->guest};
 	c->offset = g->guest_offset;
 	c->len = g->guest_len;
 	if (kind == COLD_LOAD || kind == COLD_STORE || kind == COLD_STORE_AGAIN ||
@@ -276,14 +276,7 @@ void gen_emit_jump(struct gen *g)
 		x64_jmp(a, g->thunks.indirect);
 		return;
 	}
-	x64_mov_rr(a, 4, X64_RCX, X64_RAX);
-	x64_shift_ri(a, X64_SHR, 4, X64_RCX, PAGE_BITS);
-	x64_alu_rr(a, X64_XOR, 4, X64_RCX, X64_RAX);
-	x64_alu_ri(a, X64_AND, 4, X64_RCX, GEN_JUMP_SIZE - 1);
-	x64_shift_ri(a, X64_SHL, 4, X64_RCX, 4);
-	x64_alu_rm(a, X64_ADD, 8, X64_RCX, x64_at(X64_RBP, CPU(jump_table)));
-	x64_mov_rr(a, 8, X64_RDX, X64_RAX);
-	x64_alu_ri(a, X64_AND, 8, X64_RDX, -(int32_t)PAGE_BYTES);
+	gen_jump_entry(a);
 	x64_lea(a, 8, X64_R8, x64_at(X64_RDX, (int32_t)g->src->tag));
 	x64_alu_rm(a, X64_CMP, 8, X64_R8, x64_at(X64_RCX, 0));
 	miss = x64_jcc(a, X64_NE, NULL);
@@ -425,7 +418,8 @@ static void cold_one(struct gen *g, const struct cold *c)
 	case COLD_LOAD:
 		cold_load(g, c);
 		break;
-	case COLD_STORE: case COLD_STORE_AGAIN:
+	case COLD_STORE:
+	case COLD_STORE_AGAIN:
 		cold_store(g, c);
 		break;
 	case COLD_ATOMIC:

@@ -20,6 +20,7 @@
 #include "engine/translate/x64/frame.h"
 #include "host/host.h"
 #include "ir/ir.h"
+#include "isa/x86/mode.h"
 #include "isa/x86/regs.h"
 
 enum {
@@ -122,6 +123,18 @@ struct gen_jump {
 	uint64_t tag;
 	const uint8_t *code;
 };
+enum { GEN_JUMP_MODES = 4 };
+struct gen_jumps {
+	struct gen_jump entry[GEN_JUMP_SIZE];
+	struct { /* modes last in use, by their MMU index, and their tags; ~0: none */
+		x86_mode_t mode;
+		uint32_t tag;
+	} mode[GEN_JUMP_MODES];
+};
+static inline unsigned gen_jump_mode(x86_mode_t mode)
+{
+	return mode >> X86_MODE_MMU_SHIFT & (GEN_JUMP_MODES - 1);
+}
 static inline unsigned gen_jump_index(uint64_t rip)
 {
 	return (unsigned)((rip ^ rip >> PAGE_BITS) & (GEN_JUMP_SIZE - 1));
@@ -349,6 +362,8 @@ struct cold *gen_cold(struct gen *g, unsigned kind);
 void gen_cold_emit(struct gen *g);
 void gen_fault_here(struct gen *g, unsigned index, int32_t offset, unsigned len);
 void gen_prologue(struct gen *g);
+/* RIP is in RAX: the address of its entry in the jump table to RCX, its page to RDX. */
+void gen_jump_entry(struct x64_asm *a);
 /* RIP, in RAX, is the target: find its block in the jump table or leave. */
 void gen_emit_jump(struct gen *g);
 

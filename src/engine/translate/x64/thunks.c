@@ -3,7 +3,7 @@
  * which pinned registers are saved. System V calling convention (x86-64 psABI 3.2). Generated code
  * runs with RSP a multiple of 16.
  */
-#include "engine/translate/x64/frame.h"
+#include "engine/translate/x64/gen.h"
 
 struct thunk_gen {
 	struct x64_asm *a;
@@ -232,7 +232,7 @@ static uint8_t *emit_access(struct thunk_gen *t, uintptr_t fn, const uint8_t *ab
 	return at;
 }
 
-static uint8_t *emit_vop(struct thunk_gen *t)
+static uint8_t *emit_vop_call(struct thunk_gen *t)
 {
 	uint8_t *at = t->a->at;
 
@@ -267,6 +267,62 @@ static uint8_t *emit_indirect(struct thunk_gen *t, const uint8_t *miss)
 	return at;
 }
 
+void gen_jump_entry(struct x64_asm *a)
+{
+	_Static_assert(sizeof(struct gen_jump) == 16, "an index is scaled by a shift of 4");
+
+	x64_mov_rr(a, 4, X64_RCX, X64_RAX);
+	x64_shift_ri(a, X64_SHR, 4, X64_RCX, PAGE_BITS);
+	x64_alu_rr(a, X64_XOR, 4, X64_RCX, X64_RAX);
+	x64_alu_ri(a, X64_AND, 4, X64_RCX, GEN_JUMP_SIZE - 1);
+	x64_shift_ri(a, X64_SHL, 4, X64_RCX, 4);
+	x64_alu_rm(a, X64_ADD, 8, X64_RCX, cpu_at(CPU(jump_table)));
+	x64_mov_rr(a, 8, X64_RDX, X64_RAX);
+	x64_alu_ri(a, X64_AND, 8, X64_RDX, -(int32_t)PAGE_BYTES);
+}
+
+/* The present mode's tag to R8, if it is one of the last. */
+static void mode_tag(struct thunk_gen *t, const uint8_t *miss)
+{
+	int32_t at = (int32_t)offsetof(struct gen_jumps, mode);
+	struct x64_asm *a = t->a;
+
+	x64_mov_rm(a, 4, X64_RAX, cpu_at(CPU(mode)));
+	x64_mov_rr(a, 4, X64_RCX, X64_RAX);
+	x64_shift_ri(a, X64_SHR, 4, X64_RCX, X86_MODE_MMU_SHIFT);
+	x64_alu_ri(a, X64_AND, 4, X64_RCX, GEN_JUMP_MODES - 1);
+	x64_mov_rm(a, 8, X64_RDX, cpu_at(CPU(jump_table)));
+	x64_alu_rm(a, X64_CMP, 4, X64_RAX, x64_at_index(X64_RDX, X64_RCX, 3, at));
+	x64_jcc(a, X64_NE, miss);
+	x64_mov_rm(a, 4, X64_R8, x64_at_index(X64_RDX, X64_RCX, 3, at + 4));
+}
+
+/* State has changed and RIP is in place: go on at once where the block boundary in C would have
+ * nothing to do and the jump table has the code. */
+static uint8_t *emit_state(struct thunk_gen *t, const uint8_t *leave)
+{
+	struct x64_asm *a = t->a;
+	const uint8_t *miss = emit_reason(t, LEAVE_STATE, leave);
+	uint8_t *at = a->at;
+
+	x64_alu_mi(a, X64_CMP, 4, cpu_at(CPU(request)), 0);
+	x64_jcc(a, X64_NE, miss);
+	x64_alu_mi(a, X64_CMP, 8, cpu_at(CPU(pending_db)), 0);
+	x64_jcc(a, X64_NE, miss);
+	x64_alu_mi(a, X64_CMP, 1, cpu_at(CPU(activity)), X86_RUNNING);
+	x64_jcc(a, X64_NE, miss);
+	mode_tag(t, miss);
+	x64_mov_mi(a, 4, cpu_at(CPU(request_ignored)), 0);
+	x64_mov_rm(a, 8, X64_RAX, cpu_at(CPU(rip)));
+	gen_jump_entry(a);
+	x64_alu_rr(a, X64_ADD, 8, X64_R8, X64_RDX);
+	x64_alu_rm(a, X64_CMP, 8, X64_R8, x64_at(X64_RCX, offsetof(struct gen_jump, tag)));
+	x64_jcc(a, X64_NE, miss);
+	x64_mov_mr(a, 8, cpu_at(CPU(rip)), X64_RDX);
+	x64_jmp_m(a, x64_at(X64_RCX, offsetof(struct gen_jump, code)));
+	return at;
+}
+
 void thunks_emit(struct x64_asm *a, struct thunks *t, const struct pins *p, unsigned vec_bytes,
 		 const struct frame_calls *calls)
 {
@@ -281,7 +337,7 @@ void thunks_emit(struct x64_asm *a, struct thunks *t, const struct pins *p, unsi
 	emit_place(&g, LEAVE_LINK, leave);
 	t->poll = emit_reason(&g, LEAVE_POLL, leave);
 	t->budget = emit_reason(&g, LEAVE_BUDGET, leave);
-	t->state = emit_reason(&g, LEAVE_STATE, leave);
+	t->state = emit_state(&g, leave);
 	t->indirect_miss = emit_reason(&g, LEAVE_INDIRECT, leave);
 	t->indirect = emit_indirect(&g, t->indirect_miss);
 	t->helper = emit_helper(&g, NULL);
@@ -289,7 +345,7 @@ void thunks_emit(struct x64_asm *a, struct thunks *t, const struct pins *p, unsi
 	t->load = emit_access(&g, (uintptr_t)calls->load, abort);
 	t->store = emit_access(&g, (uintptr_t)calls->store, abort);
 	t->atomic = emit_access(&g, (uintptr_t)calls->atomic, abort);
-	t->vop = emit_vop(&g);
+	t->vop = emit_vop_call(&g);
 	t->vec_load = emit_vec_load(&g);
 }
 
