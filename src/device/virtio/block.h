@@ -1,7 +1,7 @@
 /*
- * Virtio block device: virtio 1.2, 5.2, on a disk that the host provides (device/block.h). Several
- * queues, flush, discard, write zeroes, read-only disks, a serial number; data goes between guest
- * memory and the disk without a copy. Left out: secure erase, lifetime, zones, legacy geometry.
+ * Block device: virtio 1.2, 5.2: read, write, flush, discard, write zeroes, identify; several
+ * queues, a write cache that can be turned off. Behind it is a struct block_disk. Left out: secure
+ * erase, zones, lifetime (all optional), and the legacy barrier and SCSI requests.
  */
 #ifndef DEVICE_VIRTIO_BLOCK_H
 #define DEVICE_VIRTIO_BLOCK_H
@@ -10,36 +10,38 @@
 #include "device/virtio/virtio.h"
 
 enum {
-	VIRTIO_BLOCK_CONFIG_BYTES = 60,
+	VIRTIO_BLOCK_REQUESTS = 128, /* in flight at most; more wait in their queues */
 	VIRTIO_BLOCK_QUEUES_MAX = 16,
-	VIRTIO_BLOCK_QUEUE_SIZE = 256,
-	VIRTIO_BLOCK_REQUESTS = 256, /* worked on at a time, of all queues; others wait */
+	VIRTIO_BLOCK_RANGES_MAX = 16, /* of one discard or write-zeroes request */
 };
 
-struct virtio_block_request;
+struct virtio_block;
+
+/* A request of the guest, and what it has become. */
+struct virtio_block_request {
+	struct virtio_block *block;
+	struct virtio_block_request *next; /* free ones */
+	struct block_request io;
+	unsigned queue;
+	unsigned range, ranges; /* discard, write zeroes: done and in all */
+	bool flush_follows;	/* a write without a write cache */
+	struct virtq_chain chain;
+	struct io_piece piece[BLOCK_PIECES_MAX];
+};
 
 struct virtio_block {
 	struct virtio_device device;
-	/* state: what the driver may write of the configuration */
-	uint8_t writeback;
+	/* state */
+	uint8_t writeback; /* the write cache is on */
 	/* wiring */
 	struct block_disk *disk;
-	struct virtio_block_request *request;	       /* all of them, owned */
-	struct virtio_block_request *free;	       /* list */
-	struct virtio_block_request *done, **done_end; /* finished by the disk, to be given back */
-	struct work finish;
-	uint64_t starved; /* bit n: queue n has chains that found no free request */
+	uint64_t starved; /* queues that wait for a free request */
+	struct virtio_block_request *free;
+	struct virtio_block_request request[VIRTIO_BLOCK_REQUESTS];
 };
 
-/* State apart from struct virtio_device's. */
-extern const struct device_desc virtio_block_desc;
-
-/* name and disk stay the caller's, and must live as long. queues: at most VIRTIO_BLOCK_QUEUES_MAX.
- * 0 or -ENOMEM. */
-int virtio_block_init(struct virtio_block *b, const char *name, struct block_disk *disk,
-		      unsigned queues);
-void virtio_block_destroy(struct virtio_block *b);
-/* The disk's size changed: tell the driver. On the I/O thread. */
-void virtio_block_resized(struct virtio_block *b);
+/* queues: 1 to VIRTIO_BLOCK_QUEUES_MAX. The disk outlives the device. */
+void virtio_block_init(struct virtio_block *b, const char *name, struct block_disk *disk,
+		       unsigned queues);
 
 #endif
