@@ -37,6 +37,7 @@ struct vm_attached {
 extern const struct vm_attach_kind *const vm_attach_registry[]; /* NULL-terminated */
 extern const struct vm_attach_kind vm_attach_balloon, vm_attach_console;
 extern const struct vm_attach_kind vm_attach_rng;
+extern const struct vm_attach_kind vm_attach_share;
 
 /* One doppel_device after another; 0 or -errno. */
 struct doppel_device;
