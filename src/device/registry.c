@@ -2,6 +2,7 @@
 #include "device/device.h"
 #include "device/acpi_pm.h"
 #include "device/debug_port.h"
+#include "device/e1000.h"
 #include "device/hpet.h"
 #include "device/i8042.h"
 #include "device/i8254.h"
@@ -21,6 +22,7 @@ const struct device_desc *const device_registry[] = {
 	&acpi_pm_desc,
 	&debug_console_desc,
 	&debug_exit_desc,
+	&e1000_desc,
 	&hpet_desc,
 	&i8042_desc,
 	&i8254_desc,

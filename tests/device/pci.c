@@ -32,7 +32,10 @@ static void config_written(void *opaque, unsigned offset, unsigned bytes)
 	b->written = offset << 8 | bytes;
 }
 
-static const struct pci_function_ops ops = {bar_changed, config_written};
+static const struct pci_function_ops ops = {
+	.bar_changed = bar_changed,
+	.config_written = config_written,
+};
 
 static void setup(struct board *b)
 {

@@ -46,9 +46,23 @@ enum {
 };
 
 struct pci_function;
+struct host_mutex;
+struct worker;
+
+/* What the machine gives a function that masters the bus. */
+struct pci_wiring {
+	struct space *memory;
+	struct host_mutex *lock;     /* the machine lock */
+	const struct worker *worker; /* valid during the call: copy what it points to */
+	const struct clock *clock;
+	struct timerq *timers;
+	const struct trace *trace;
+};
 
 /* What a function is told; members may be NULL. */
 struct pci_function_ops {
+	/* It was put on a bus, before anything runs. */
+	void (*connect)(void *opaque, const struct pci_wiring *w);
 	/* BAR n now answers at base, or nowhere if !enabled. The owner moves its io_region. */
 	void (*bar_changed)(void *opaque, unsigned bar, uint64_t base, bool enabled);
 	/* Bytes [offset, offset+bytes) of the configuration space were written (already applied).
@@ -75,12 +89,13 @@ struct pci_function {
 	uint8_t writable[PCI_CONFIG_BYTES]; /* 1 bits can be written */
 	uint8_t clear[PCI_CONFIG_BYTES];    /* 1 bits are cleared by writing 1 */
 	uint64_t bar_bytes[PCI_BARS];	    /* size, a power of two; 0 = none (or upper half) */
-	/* What answers in each BAR, for the machine to map; NULL: the owner does it in bar_changed */
+	/* What answers in each BAR, for the machine to map; NULL: the owner does it in bar_changed
+	 */
 	const struct io_ops *bar_ops[PCI_BARS];
 	void *bar_opaque;
 	uint8_t devfn;
-	uint8_t caps_end; /* next free byte for a capability */
-	uint8_t msi_at;	  /* the MSI capability; 0: none */
+	uint8_t caps_end;  /* next free byte for a capability */
+	uint8_t msi_at;	   /* the MSI capability; 0: none */
 	struct msix *msix; /* NULL: none */
 	/* wiring */
 	const struct pci_function_ops *ops;
@@ -133,7 +148,8 @@ uint32_t pci_config_read(struct pci_function *f, unsigned offset, unsigned bytes
 void pci_config_write(struct pci_function *f, unsigned offset, uint32_t value, unsigned bytes);
 /* Where a BAR is now; returns false while it is disabled. */
 bool pci_function_bar_base(const struct pci_function *f, unsigned bar, uint64_t *base);
-/* INTx pin; honours the command register's disable bit, and is silent while messages are enabled. */
+/* INTx pin; honours the command register's disable bit, and is silent while messages are enabled.
+ */
 void pci_function_intx(struct pci_function *f, int level);
 
 #endif

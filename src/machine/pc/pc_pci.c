@@ -83,6 +83,9 @@ static int map_bars(struct machine *m, struct pci_function *f)
 
 static int place(struct machine *m, struct pci_function *f, unsigned slot, const char *name)
 {
+	const struct pci_wiring w = {&m->memory,   m->cfg.lock,	  &m->cfg.worker,
+				     m->cfg.clock, m->cfg.timers, m->cfg.trace};
+
 	f->irq = (struct irq_line){pc_pci_irq, m, slot};
 	f->messages = (struct pci_messages){pc_pci_message, m};
 	f->config[PCI_INTERRUPT_PIN] = 1;
@@ -90,6 +93,8 @@ static int place(struct machine *m, struct pci_function *f, unsigned slot, const
 	snprintf(m->pci.name[slot], sizeof(m->pci.name[slot]), "%s", name);
 	if (!pci_bus_add(&m->pci_bus, f, slot, 0))
 		return -EBUSY;
+	if (f->ops && f->ops->connect)
+		f->ops->connect(f->opaque, &w);
 	return map_bars(m, f);
 }
 
