@@ -13,7 +13,8 @@ struct io_loop;
 
 struct vm_attach_kind {
 	const char *name; /* "disk" */
-	const char *spec; /* "FILE[,format=raw|qcow2][,overlay]..."; NULL: the option has no value */
+	const char
+		*spec; /* "FILE[,format=raw|qcow2][,overlay]..."; NULL: the option has no value */
 	const char *text; /* lines for help, separated by \n */
 	/* Parse spec (vm/keys.h), make the model and its host end, call vm_attach_device. The host
 	 * end is opened here, so that what is wrong with it is said before anything runs. 0 or
@@ -35,7 +36,7 @@ struct vm_attached {
 };
 
 extern const struct vm_attach_kind *const vm_attach_registry[]; /* NULL-terminated */
-extern const struct vm_attach_kind vm_attach_balloon, vm_attach_console;
+extern const struct vm_attach_kind vm_attach_balloon, vm_attach_console, vm_attach_disk;
 extern const struct vm_attach_kind vm_attach_rng;
 extern const struct vm_attach_kind vm_attach_share;
 
