@@ -290,14 +290,20 @@ void virtio_queue_enable(struct virtio_device *d, unsigned n)
 	unlock_for_cpu(d);
 }
 
-void virtio_queue_reset(struct virtio_device *d, unsigned n)
+void virtio_queue_disable(struct virtio_device *d, unsigned n)
 {
 	if (n >= d->queues)
 		return;
 	lock_for_cpu(d);
-	if (virtio_has(d, VIRTIO_F_RING_RESET) && d->queue[n].enabled)
+	if (d->queue[n].enabled)
 		virtqueue_stop(&d->queue[n]);
 	unlock_for_cpu(d);
+}
+
+void virtio_queue_reset(struct virtio_device *d, unsigned n)
+{
+	if (virtio_has(d, VIRTIO_F_RING_RESET)) /* settled before: no lock */
+		virtio_queue_disable(d, n);
 }
 
 bool virtio_queue_resetting(struct virtio_device *d, unsigned n)
@@ -322,6 +328,16 @@ bool virtio_queue_enabled(struct virtio_device *d, unsigned n)
 	yes = d->queue[n].enabled;
 	host_mutex_unlock(&d->lock);
 	return yes;
+}
+
+uint32_t virtio_generation(struct virtio_device *d)
+{
+	uint32_t v;
+
+	host_mutex_lock(&d->lock);
+	v = d->generation;
+	host_mutex_unlock(&d->lock);
+	return v;
 }
 
 void virtio_config_read(struct virtio_device *d, uint32_t offset, uint8_t *buf, uint32_t bytes)

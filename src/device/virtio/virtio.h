@@ -151,12 +151,15 @@ void virtio_features_write(struct virtio_device *d, unsigned word, uint32_t valu
  * waits for its requests. */
 struct virtqueue *virtio_queue_setup(struct virtio_device *d, unsigned n);
 void virtio_queue_enable(struct virtio_device *d, unsigned n);
+/* What QueueReady = 0 does (4.2.2); as virtio_queue_reset. */
+void virtio_queue_disable(struct virtio_device *d, unsigned n);
 /* VIRTIO_F_RING_RESET; resetting: it has been asked for and waits for requests. */
 void virtio_queue_reset(struct virtio_device *d, unsigned n);
 bool virtio_queue_resetting(struct virtio_device *d, unsigned n);
 bool virtio_queue_enabled(struct virtio_device *d, unsigned n);
 uint16_t virtio_queue_size_max(const struct virtio_device *d, unsigned n); /* 0: there is none */
 void virtio_kick(struct virtio_device *d, unsigned n);
+uint32_t virtio_generation(struct virtio_device *d);
 void virtio_config_read(struct virtio_device *d, uint32_t offset, uint8_t *buf, uint32_t bytes);
 void virtio_config_write(struct virtio_device *d, uint32_t offset, const uint8_t *buf,
 			 uint32_t bytes);
