@@ -12,7 +12,7 @@ void pc_irq(void *opaque, unsigned n, int level)
 {
 	struct machine *m = opaque;
 
-	i8259_irq(&m->pic, n, level);
+	i8259_irq(&pc_of(m)->pic, n, level);
 	ioapic_irq(&m->ioapic, n == PC_IRQ_PIT ? PC_PIN_PIT : n, level);
 }
 
@@ -21,7 +21,7 @@ static void pc_irq_legacy(void *opaque, unsigned n, int level)
 {
 	struct machine *m = opaque;
 
-	if (!hpet_legacy_active(&m->hpet))
+	if (!hpet_legacy_active(&pc_of(m)->hpet))
 		pc_irq(m, n, level);
 }
 
@@ -38,14 +38,9 @@ static void pc_intr(void *opaque, unsigned n, int level)
 	lapic_lint(&m->lapic[0], 0, level);
 }
 
-static void pc_eoi(void *opaque, unsigned vector)
-{
-	ioapic_eoi(&((struct machine *)opaque)->ioapic, vector);
-}
-
 static int pc_pic_ack(void *opaque)
 {
-	return i8259_ack(&((struct machine *)opaque)->pic);
+	return i8259_ack(&((struct pc *)opaque)->pic);
 }
 
 static void pc_reset_asked(void *opaque)
@@ -73,18 +68,10 @@ static const struct i8042_ops keyboard_ops = {.reset = pc_reset_asked};
 
 static void create_interrupts(struct machine *m)
 {
-	m->lapic_bus.eoi = pc_eoi;
-	m->lapic_bus.eoi_opaque = m;
 	m->lapic_bus.pic_ack = pc_pic_ack;
 	m->lapic_bus.pic_opaque = m;
-	for (unsigned i = 0; i < m->cfg.cpus; i++) {
-		lapic_init(&m->lapic[i], &m->lapic_bus, i, i == 0, &pc_lapic_cpu_ops, &m->cpus[i],
-			   m->cfg.clock, m->cfg.timers);
-		m->lapic[i].trace = m->cfg.trace;
-	}
-	ioapic_init(&m->ioapic, 0, &m->lapic_bus);
-	i8259_init(&m->pic, (struct irq_line){pc_intr, m, 0});
-	m->ioapic.trace = m->pic.trace = m->cfg.trace;
+	i8259_init(&pc_of(m)->pic, (struct irq_line){pc_intr, m, 0});
+	pc_of(m)->pic.trace = m->cfg.trace;
 }
 
 static void create_uarts(struct machine *m)
@@ -92,9 +79,9 @@ static void create_uarts(struct machine *m)
 	static const uint8_t irqs[4] = {PC_IRQ_COM1, PC_IRQ_COM2, PC_IRQ_COM1, PC_IRQ_COM2};
 
 	for (int i = 0; i < 4; i++) {
-		uart_init(&m->uart[i], line(m, irqs[i]), m->cfg.clock, m->cfg.timers,
+		uart_init(&pc_of(m)->uart[i], line(m, irqs[i]), m->cfg.clock, m->cfg.timers,
 			  m->cfg.serial[i]);
-		m->uart[i].trace = m->cfg.trace;
+		pc_of(m)->uart[i].trace = m->cfg.trace;
 	}
 }
 
@@ -105,147 +92,105 @@ static void create_devices(struct machine *m)
 
 	create_interrupts(m);
 	create_uarts(m);
-	i8254_init(&m->pit, (struct irq_line){pc_irq_legacy, m, PC_IRQ_PIT}, clock, timers);
-	mc146818_init(&m->rtc, (struct irq_line){pc_irq_legacy, m, PC_IRQ_RTC}, clock, timers);
-	i8042_init(&m->keyboard, line(m, PC_IRQ_KEYBOARD), line(m, PC_IRQ_MOUSE), &keyboard_ops, m);
-	hpet_init(&m->hpet, (struct irq_line){ioapic_irq, &m->ioapic, 0}, line(m, PC_IRQ_PIT),
-		  line(m, PC_IRQ_RTC), clock, timers);
-	acpi_pm_init(&m->pm, line(m, PC_IRQ_SCI), clock, timers, pc_poweroff, m);
-	m->pm.timer_32bit = true;
-	reset_port_init(&m->reset_port, pc_reset_asked, m);
-	pci_host_init(&m->pci_host, &m->pci_bus, &m->reset_port);
-	kvmclock_init(&m->kvmclock, &m->memory, clock);
-	debug_exit_init(&m->debug_exit, pc_debug_exit, m);
-	debug_console_init(&m->debug_console, m->cfg.debugcon);
-	m->pit.trace = m->rtc.trace = m->keyboard.trace = m->hpet.trace = m->pm.trace =
-		m->pci_host.trace = m->kvmclock.trace = m->cfg.trace;
-}
-
-struct mapping {
-	const char *name;
-	uint64_t base, len;
-	const struct io_ops *ops;
-	void *opaque;
-};
-
-static int map_all(struct space *s, const struct mapping *t, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		int r = space_map_io(s, t[i].name, t[i].base, t[i].len, t[i].ops, t[i].opaque);
-		if (r)
-			return r;
-	}
-	return 0;
+	i8254_init(&pc_of(m)->pit, (struct irq_line){pc_irq_legacy, m, PC_IRQ_PIT}, clock, timers);
+	mc146818_init(&pc_of(m)->rtc, (struct irq_line){pc_irq_legacy, m, PC_IRQ_RTC}, clock,
+		      timers);
+	i8042_init(&pc_of(m)->keyboard, line(m, PC_IRQ_KEYBOARD), line(m, PC_IRQ_MOUSE),
+		   &keyboard_ops, m);
+	hpet_init(&pc_of(m)->hpet, (struct irq_line){ioapic_irq, &m->ioapic, 0},
+		  line(m, PC_IRQ_PIT), line(m, PC_IRQ_RTC), clock, timers);
+	acpi_pm_init(&pc_of(m)->pm, line(m, PC_IRQ_SCI), clock, timers, pc_poweroff, m);
+	pc_of(m)->pm.timer_32bit = true;
+	reset_port_init(&pc_of(m)->reset_port, pc_reset_asked, m);
+	pci_host_init(&pc_of(m)->pci_host, &pc_of(m)->pci_bus, &pc_of(m)->reset_port);
+	debug_exit_init(&pc_of(m)->debug_exit, pc_debug_exit, m);
+	debug_console_init(&pc_of(m)->debug_console, m->cfg.debugcon);
+	pc_of(m)->pit.trace = pc_of(m)->rtc.trace = pc_of(m)->keyboard.trace =
+		pc_of(m)->hpet.trace = pc_of(m)->pm.trace = pc_of(m)->pci_host.trace =
+			m->kvmclock.trace = m->cfg.trace;
 }
 
 static int map_ports(struct machine *m)
 {
-	const struct mapping t[] = {
-		{"i8259 master", 0x20, 2, &i8259_io_ops, &m->pic.chip[0]},
-		{"i8254", 0x40, 4, &i8254_io_ops, &m->pit},
-		{"i8042 data", 0x60, 1, &i8042_data_io_ops, &m->keyboard},
-		{"port 61h", 0x61, 1, &i8254_port61_io_ops, &m->pit},
-		{"i8042 command", 0x64, 1, &i8042_command_io_ops, &m->keyboard},
-		{"mc146818", 0x70, 2, &mc146818_io_ops, &m->rtc},
-		{"port 92h", 0x92, 1, &i8042_port92_io_ops, &m->keyboard},
-		{"i8259 slave", 0xa0, 2, &i8259_io_ops, &m->pic.chip[1]},
+	const struct x86_mapping t[] = {
+		{"i8259 master", 0x20, 2, &i8259_io_ops, &pc_of(m)->pic.chip[0]},
+		{"i8254", 0x40, 4, &i8254_io_ops, &pc_of(m)->pit},
+		{"i8042 data", 0x60, 1, &i8042_data_io_ops, &pc_of(m)->keyboard},
+		{"port 61h", 0x61, 1, &i8254_port61_io_ops, &pc_of(m)->pit},
+		{"i8042 command", 0x64, 1, &i8042_command_io_ops, &pc_of(m)->keyboard},
+		{"mc146818", 0x70, 2, &mc146818_io_ops, &pc_of(m)->rtc},
+		{"port 92h", 0x92, 1, &i8042_port92_io_ops, &pc_of(m)->keyboard},
+		{"i8259 slave", 0xa0, 2, &i8259_io_ops, &pc_of(m)->pic.chip[1]},
 		{"debug console", PC_PORT_DEBUG_CONSOLE, 1, &debug_console_io_ops,
-		 &m->debug_console},
-		{"debug exit", PC_PORT_DEBUG_EXIT, 4, &debug_exit_io_ops, &m->debug_exit},
-		{"com4", 0x2e8, 8, &uart_io_ops, &m->uart[3]},
-		{"com2", 0x2f8, 8, &uart_io_ops, &m->uart[1]},
-		{"com3", 0x3e8, 8, &uart_io_ops, &m->uart[2]},
-		{"com1", 0x3f8, 8, &uart_io_ops, &m->uart[0]},
-		{"i8259 elcr", 0x4d0, 2, &i8259_elcr_io_ops, &m->pic},
-		{"acpi pm", PC_PORT_PM, ACPI_PM_LEN, &acpi_pm_io_ops, &m->pm},
-		{"pci host", 0xcf8, 8, &pci_host_io_ops, &m->pci_host},
+		 &pc_of(m)->debug_console},
+		{"debug exit", PC_PORT_DEBUG_EXIT, 4, &debug_exit_io_ops, &pc_of(m)->debug_exit},
+		{"com4", 0x2e8, 8, &uart_io_ops, &pc_of(m)->uart[3]},
+		{"com2", 0x2f8, 8, &uart_io_ops, &pc_of(m)->uart[1]},
+		{"com3", 0x3e8, 8, &uart_io_ops, &pc_of(m)->uart[2]},
+		{"com1", 0x3f8, 8, &uart_io_ops, &pc_of(m)->uart[0]},
+		{"i8259 elcr", 0x4d0, 2, &i8259_elcr_io_ops, &pc_of(m)->pic},
+		{"acpi pm", PC_PORT_PM, ACPI_PM_LEN, &acpi_pm_io_ops, &pc_of(m)->pm},
+		{"pci host", 0xcf8, 8, &pci_host_io_ops, &pc_of(m)->pci_host},
 	};
 
-	return map_all(&m->ports, t, ARRAY_LEN(t));
+	return x86_map_all(&m->ports, t, ARRAY_LEN(t));
 }
 
 static int map_memory(struct machine *m)
 {
-	const struct mapping t[] = {
-		{"ioapic", IOAPIC_BASE_DEFAULT, IOAPIC_LEN, &ioapic_io_ops, &m->ioapic},
-		{"hpet", HPET_BASE_DEFAULT, HPET_LEN, &hpet_io_ops, &m->hpet},
-		{"pci ecam", PC_ECAM, PC_ECAM_BYTES, &pci_ecam_io_ops, &m->pci_host},
+	const struct x86_mapping t[] = {
+		{"hpet", HPET_BASE_DEFAULT, HPET_LEN, &hpet_io_ops, &pc_of(m)->hpet},
+		{"pci ecam", PC_ECAM, PC_ECAM_BYTES, &pci_ecam_io_ops, &pc_of(m)->pci_host},
 	};
-	uint64_t rest = m->cfg.memory_bytes - m->low_end;
-	int r = space_map_ram(&m->memory, 0, PC_VIDEO, m->ram, false);
+	int r = x86_machine_map(m);
 
-	if (!r)
-		r = space_map_ram(&m->memory, PC_ROM, m->low_end - PC_ROM, m->ram + PC_ROM, false);
-	if (!r && rest) {
-		m->high_end = PC_HIGH + rest;
-		r = space_map_ram(&m->memory, PC_HIGH, rest, m->ram + m->low_end, false);
-	}
-	return r ? r : map_all(&m->memory, t, ARRAY_LEN(t));
-}
-
-static void wire_cpus(struct machine *m)
-{
-	pc_platform_init(m);
-	for (unsigned i = 0; i < m->cfg.cpus; i++) {
-		struct x86_cpu *c = &m->cpus[i];
-		c->index = c->apic_id = i;
-		c->space = &m->memory;
-		c->ports = &m->ports;
-		c->platform = &m->platform;
-		c->cpuid = m->cfg.cpuid;
-		c->trace = m->cfg.trace;
-		c->apic_page = LAPIC_BASE_DEFAULT;
-	}
+	return r ? r : x86_map_all(&m->memory, t, ARRAY_LEN(t));
 }
 
 static void pc_destroy(struct machine *m)
 {
 	if (!m)
 		return;
-	space_destroy(&m->memory);
-	space_destroy(&m->ports);
-	if (m->ram)
-		host_ram_unmap(m->ram, m->cfg.memory_bytes);
+	x86_machine_clear(m);
 	pc_pci_destroy(m);
-	host_free(m->lapic);
-	host_free(m);
+	host_free(pc_of(m));
 }
 
-/* Memory smaller than this cannot hold the PC's holes and a loader. */
-#define PC_MEMORY_MIN (2ull << 20)
+static void pc_firmware(struct machine *m)
+{
+	pc_pci_firmware(m);
+	pc_acpi_build(m);
+}
+
+static void pc_handover(struct machine *m)
+{
+	acpi_pm_enable(&pc_of(m)->pm);
+}
+
+static int populate(struct machine *m, struct error *err)
+{
+	create_devices(m);
+	if (map_memory(m) || map_ports(m))
+		return error_set(err, -ENOSPC, "the machine's map is full");
+	return pc_pci_create(m, err);
+}
 
 static int pc_create(struct machine **out, const struct machine_config *cfg, struct x86_cpu *cpus,
 		     struct error *err)
 {
+	struct pc *pc = host_alloc(sizeof(*pc));
 	struct machine *m;
 	int r;
 
-	if (cfg->memory_bytes < PC_MEMORY_MIN || (cfg->memory_bytes & PAGE_OFFSET_MASK))
-		return error_set(err, -EINVAL,
-				 "memory: %llu bytes: a pc needs at least 2 MiB, in whole pages",
-				 (unsigned long long)cfg->memory_bytes);
-	m = host_alloc(sizeof(*m));
-	if (!m)
+	if (!pc)
 		return error_set(err, -ENOMEM, "out of memory for the machine");
-	m->cfg = *cfg;
-	m->cpus = cpus;
-	m->low_end = cfg->memory_bytes < PC_LOW_END_MAX ? cfg->memory_bytes : PC_LOW_END_MAX;
-	m->lapic = host_alloc(cfg->cpus * sizeof(m->lapic[0]));
-	m->ram = host_ram_map(cfg->memory_bytes);
-	if (!m->lapic || !m->ram) {
-		pc_destroy(m);
-		return error_set(err, -ENOMEM, "memory: the host refuses %llu MiB",
-				 (unsigned long long)(cfg->memory_bytes >> 20));
-	}
-	space_init(&m->memory, cfg->lock, cfg->trace, TRACE_MMIO);
-	space_init(&m->ports, cfg->lock, cfg->trace, TRACE_PIO);
-	wire_cpus(m); /* first: the APICs speak to their CPUs from the start */
-	create_devices(m);
-	if (map_memory(m) || map_ports(m)) {
-		pc_destroy(m);
-		return error_set(err, -ENOSPC, "the machine's map is full");
-	}
-	r = pc_pci_create(m, err);
+	m = &pc->m;
+	m->firmware = pc_firmware;
+	m->handover = pc_handover;
+	m->uarts = 4;
+	r = x86_machine_init(m, cfg, cpus, err);
+	if (!r)
+		r = populate(m, err);
 	if (r) {
 		pc_destroy(m);
 		return r;
@@ -264,21 +209,21 @@ static const struct device_desc *pc_device(struct machine *m, unsigned k, void *
 		const char *name;
 	} t[] = {
 		{&ioapic_desc, &m->ioapic, "ioapic"},
-		{&i8259_desc, &m->pic, "i8259"},
-		{&i8254_desc, &m->pit, "i8254"},
-		{&mc146818_desc, &m->rtc, "mc146818"},
-		{&i8042_desc, &m->keyboard, "i8042"},
-		{&uart_desc, &m->uart[0], "com1"},
-		{&uart_desc, &m->uart[1], "com2"},
-		{&uart_desc, &m->uart[2], "com3"},
-		{&uart_desc, &m->uart[3], "com4"},
-		{&hpet_desc, &m->hpet, "hpet"},
-		{&acpi_pm_desc, &m->pm, "acpi-pm"},
-		{&reset_port_desc, &m->reset_port, "reset-port"},
-		{&pci_host_desc, &m->pci_host, "pci-host"},
+		{&i8259_desc, &pc_of(m)->pic, "i8259"},
+		{&i8254_desc, &pc_of(m)->pit, "i8254"},
+		{&mc146818_desc, &pc_of(m)->rtc, "mc146818"},
+		{&i8042_desc, &pc_of(m)->keyboard, "i8042"},
+		{&uart_desc, &pc_of(m)->uart[0], "com1"},
+		{&uart_desc, &pc_of(m)->uart[1], "com2"},
+		{&uart_desc, &pc_of(m)->uart[2], "com3"},
+		{&uart_desc, &pc_of(m)->uart[3], "com4"},
+		{&hpet_desc, &pc_of(m)->hpet, "hpet"},
+		{&acpi_pm_desc, &pc_of(m)->pm, "acpi-pm"},
+		{&reset_port_desc, &pc_of(m)->reset_port, "reset-port"},
+		{&pci_host_desc, &pc_of(m)->pci_host, "pci-host"},
 		{&kvmclock_desc, &m->kvmclock, "kvmclock"},
-		{&debug_exit_desc, &m->debug_exit, "debug-exit"},
-		{&debug_console_desc, &m->debug_console, "debug-console"},
+		{&debug_exit_desc, &pc_of(m)->debug_exit, "debug-exit"},
+		{&debug_console_desc, &pc_of(m)->debug_console, "debug-console"},
 	};
 
 	if (k >= ARRAY_LEN(t)) {
@@ -304,12 +249,12 @@ static void cmos_memory(struct machine *m)
 		ext_kib = 0xffff;
 	if (above16_64k > 0xffff)
 		above16_64k = 0xffff;
-	mc146818_set(&m->rtc, 0x15, 0x80); /* 640 KiB of base memory */
-	mc146818_set(&m->rtc, 0x16, 0x02);
+	mc146818_set(&pc_of(m)->rtc, 0x15, 0x80); /* 640 KiB of base memory */
+	mc146818_set(&pc_of(m)->rtc, 0x16, 0x02);
 	for (int i = 0; i < 2; i++) {
-		mc146818_set(&m->rtc, 0x17 + (unsigned)i, (uint8_t)(ext_kib >> 8 * i));
-		mc146818_set(&m->rtc, 0x30 + (unsigned)i, (uint8_t)(ext_kib >> 8 * i));
-		mc146818_set(&m->rtc, 0x34 + (unsigned)i, (uint8_t)(above16_64k >> 8 * i));
+		mc146818_set(&pc_of(m)->rtc, 0x17 + (unsigned)i, (uint8_t)(ext_kib >> 8 * i));
+		mc146818_set(&pc_of(m)->rtc, 0x30 + (unsigned)i, (uint8_t)(ext_kib >> 8 * i));
+		mc146818_set(&pc_of(m)->rtc, 0x34 + (unsigned)i, (uint8_t)(above16_64k >> 8 * i));
 	}
 }
 
@@ -322,23 +267,13 @@ static void pc_reset(struct machine *m)
 	for (unsigned k = 0; (d = pc_device(m, k, &state, &name)); k++)
 		if (d->reset)
 			d->reset(state);
-	for (unsigned i = 0; i < m->cfg.cpus; i++) {
-		x86_cpu_reset(&m->cpus[i]);
-		m->cpus[i].apic_page = lapic_page(&m->lapic[i]);
-		if (i)
-			m->cpus[i].activity = X86_WAIT_SIPI;
-	}
+	x86_machine_reset_cpus(m);
 	cmos_memory(m);
 }
 
 static size_t pc_serial_input(struct machine *m, unsigned n, const uint8_t *bytes, size_t len)
 {
-	return n < 4 ? uart_input(&m->uart[n], bytes, len) : 0;
-}
-
-static struct space *pc_memory(struct machine *m)
-{
-	return &m->memory;
+	return n < 4 ? uart_input(&pc_of(m)->uart[n], bytes, len) : 0;
 }
 
 const struct machine_desc machine_pc = {
@@ -347,8 +282,8 @@ const struct machine_desc machine_pc = {
 	.create = pc_create,
 	.destroy = pc_destroy,
 	.reset = pc_reset,
-	.boot = pc_boot,
+	.boot = x86_boot,
 	.serial_input = pc_serial_input,
-	.memory = pc_memory,
+	.memory = x86_machine_memory,
 	.device = pc_device,
 };

@@ -11,32 +11,19 @@
 #include "device/i8042.h"
 #include "device/i8254.h"
 #include "device/i8259.h"
-#include "device/ioapic.h"
-#include "device/kvmclock.h"
-#include "device/lapic.h"
 #include "device/mc146818.h"
 #include "device/pci/pci.h"
 #include "device/reset_port.h"
 #include "device/uart16550.h"
 #include "device/virtio/virtio_pci.h"
-#include "machine/machine.h"
+#include "machine/x86/x86.h"
 
-/* Guest-physical layout. RAM is [0, low end) and [4 GiB, ...), less the hole for video memory. */
-enum {
-	PC_EBDA = 0x9fc00,	/* end of base memory */
-	PC_VIDEO = 0xa0000,	/* to PC_ROM: nothing, or a display */
-	PC_ROM = 0xc0000,	/* to 1 MiB: RAM that holds tables */
-	PC_ACPI = 0xe0000,	/* ACPI tables, RSDP first */
-	PC_ACPI_END = 0xf0000,
-	PC_ROM_END = 0x100000,	/* the last 64 KiB hold what stands for a BIOS */
-};
-#define PC_LOW_END_MAX 0xc0000000ull /* RAM below 4 GiB ends here at the latest */
+/* Guest-physical layout, beside what x86.h has */
 #define PC_PCI_HOLE 0xc0000000ull
 #define PC_PCI_HOLE_END 0xfec00000ull
 #define PC_ECAM 0xe0000000ull /* inside the hole: configuration space of bus 0 */
 #define PC_ECAM_BYTES ((uint64_t)PCI_FUNCTIONS * PCI_ECAM_BYTES)
 #define PC_PCI_BARS 0xf0000000ull /* where BARs are assigned from */
-#define PC_HIGH 0x100000000ull
 
 /* Interrupt lines, ISA numbering */
 enum {
@@ -57,9 +44,6 @@ enum {
 /* Ports */
 enum {
 	PC_PORT_PM = 0x600,
-	PC_PORT_RESET = 0xcf9,
-	PC_PORT_DEBUG_EXIT = 0xf4,
-	PC_PORT_DEBUG_CONSOLE = 0xe9,
 	PC_PCI_PORTS = 0xc000, /* where I/O BARs are assigned from */
 	PC_PCI_PORTS_END = 0x10000,
 };
@@ -72,18 +56,8 @@ struct pc_pci {
 	char name[32][24]; /* of regions, by slot */
 };
 
-struct machine {
-	struct machine_config cfg;
-	struct x86_cpu *cpus;
-	struct x86_platform platform;
-	struct space memory, ports;
-	uint8_t *ram;
-	uint64_t low_end;  /* RAM below 4 GiB ends here */
-	uint64_t high_end; /* 0 if there is none above */
-
-	struct lapic_bus lapic_bus;
-	struct lapic *lapic; /* one per CPU */
-	struct ioapic ioapic;
+struct pc {
+	struct machine m; /* first */
 	struct i8259_pair pic;
 	struct i8254 pit;
 	struct mc146818 rtc;
@@ -95,16 +69,16 @@ struct machine {
 	struct pci_bus pci_bus;
 	struct pci_host pci_host;
 	struct pc_pci pci;
-	struct kvmclock kvmclock;
 	struct debug_exit debug_exit;
 	struct debug_console debug_console;
 };
 
 extern const struct machine_desc machine_pc;
 
-/* pc_platform.c: what the CPUs ask of the machine. */
-void pc_platform_init(struct machine *m);
-extern const struct lapic_cpu_ops pc_lapic_cpu_ops;
+static inline struct pc *pc_of(struct machine *m)
+{
+	return (struct pc *)m;
+}
 
 /* ISA interrupt n, at the 8259s and the I/O APIC. */
 void pc_irq(void *machine, unsigned n, int level);
@@ -119,11 +93,5 @@ const struct device_desc *pc_pci_device(struct machine *m, unsigned k, void **st
 
 /* pc_acpi.c: write the ACPI tables; returns the RSDP's address. */
 uint64_t pc_acpi_build(struct machine *m);
-
-/* pc_bios.c: interrupt vectors and the BIOS data area. */
-void pc_bios_build(struct machine *m);
-
-/* pc_boot.c */
-int pc_boot(struct machine *m, const struct boot_config *b, struct error *err);
 
 #endif

@@ -297,7 +297,7 @@ static void build_hpet(struct machine *m, struct tables *t)
 {
 	struct aml a = table_begin(t, "HPET", 1);
 
-	put(&a, hpet_io_ops.read(&m->hpet, 0, 4), 4);
+	put(&a, hpet_io_ops.read(&pc_of(m)->hpet, 0, 4), 4);
 	put(&a, 0, 1), put(&a, 64, 1), put(&a, 0, 1), put(&a, 0, 1);
 	put(&a, HPET_BASE_DEFAULT, 8);
 	put(&a, 0, 1);

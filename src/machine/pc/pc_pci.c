@@ -22,7 +22,7 @@ static const uint8_t pirq_isa[PIRQS] = {PC_IRQ_PIRQ_AC, PC_IRQ_PIRQ_BD, PC_IRQ_P
 static void pc_pci_irq(void *opaque, unsigned n, int level)
 {
 	struct machine *m = opaque;
-	struct pc_pci *p = &m->pci;
+	struct pc_pci *p = &pc_of(m)->pci;
 	unsigned pirq = n % PIRQS, isa = pirq_isa[pirq];
 	uint32_t bit = 1u << n % SLOTS;
 	bool shared = false;
@@ -48,7 +48,7 @@ static void bar_moved(void *opaque, struct pci_function *f, unsigned bar, uint64
 {
 	struct machine *m = opaque;
 	bool io = f->config[PCI_BAR0 + 4 * bar] & PCI_BAR_IO;
-	struct io_region *r = m->pci.region[f->devfn][bar];
+	struct io_region *r = pc_of(m)->pci.region[f->devfn][bar];
 
 	if (!r || !space_io_place(io ? &m->ports : &m->memory, r, base, enabled))
 		return;
@@ -59,7 +59,7 @@ static void bar_moved(void *opaque, struct pci_function *f, unsigned bar, uint64
 /* Regions of all BARs, answering nowhere yet. */
 static int map_bars(struct machine *m, struct pci_function *f)
 {
-	struct pc_pci *p = &m->pci;
+	struct pc_pci *p = &pc_of(m)->pci;
 
 	for (unsigned i = 0; i < PCI_BARS; i++) {
 		bool io = f->config[PCI_BAR0 + 4 * i] & PCI_BAR_IO;
@@ -90,8 +90,8 @@ static int place(struct machine *m, struct pci_function *f, unsigned slot, const
 	f->messages = (struct pci_messages){pc_pci_message, m};
 	f->config[PCI_INTERRUPT_PIN] = 1;
 	f->config[PCI_INTERRUPT_LINE] = pirq_isa[slot % PIRQS];
-	snprintf(m->pci.name[slot], sizeof(m->pci.name[slot]), "%s", name);
-	if (!pci_bus_add(&m->pci_bus, f, slot, 0))
+	snprintf(pc_of(m)->pci.name[slot], sizeof(pc_of(m)->pci.name[slot]), "%s", name);
+	if (!pci_bus_add(&pc_of(m)->pci_bus, f, slot, 0))
 		return -EBUSY;
 	if (f->ops && f->ops->connect)
 		f->ops->connect(f->opaque, &w);
@@ -105,7 +105,7 @@ static int create_one(struct machine *m, unsigned k, unsigned slot)
 
 	if (d->kind == MACHINE_PCI)
 		return place(m, d->pci, slot, d->name);
-	v = &m->pci.virtio[k];
+	v = &pc_of(m)->pci.virtio[k];
 	virtio_connect(d->virtio, &m->memory, m->cfg.lock, &m->cfg.worker, m->cfg.trace);
 	virtio_pci_init(v, d->virtio);
 	return place(m, &v->pci, slot, d->name);
@@ -118,8 +118,8 @@ int pc_pci_create(struct machine *m, struct error *err)
 
 	if (!m->cfg.devices)
 		return 0;
-	m->pci.virtio = host_alloc(m->cfg.devices * sizeof(m->pci.virtio[0]));
-	if (!m->pci.virtio)
+	pc_of(m)->pci.virtio = host_alloc(m->cfg.devices * sizeof(pc_of(m)->pci.virtio[0]));
+	if (!pc_of(m)->pci.virtio)
 		return error_set(err, -ENOMEM, "out of memory for devices");
 	for (unsigned k = 0; r == 0 && k < m->cfg.devices; k++) {
 		if (m->cfg.device[k].kind == MACHINE_IDE_DISK)
@@ -137,7 +137,7 @@ int pc_pci_create(struct machine *m, struct error *err)
 
 void pc_pci_destroy(struct machine *m)
 {
-	host_free(m->pci.virtio);
+	host_free(pc_of(m)->pci.virtio);
 }
 
 /* ---- what firmware does: addresses for all BARs, decoding on */
@@ -157,7 +157,7 @@ void pc_pci_firmware(struct machine *m)
 	uint64_t memory = PC_PCI_BARS, ports = PC_PCI_PORTS, base;
 
 	for (unsigned i = 1; i < PCI_FUNCTIONS; i++) {
-		struct pci_function *f = m->pci_bus.function[i];
+		struct pci_function *f = pc_of(m)->pci_bus.function[i];
 		bool all = true;
 
 		for (unsigned bar = 0; f && bar < PCI_BARS; bar++) {
@@ -178,8 +178,8 @@ void pc_pci_firmware(struct machine *m)
 	for (unsigned i = 0; i < PIRQS; i++) {
 		unsigned port = pirq_isa[i] >> 3, bit = 1u << (pirq_isa[i] & 7);
 
-		i8259_elcr_io_ops.write(&m->pic, port,
-					i8259_elcr_io_ops.read(&m->pic, port, 1) | bit, 1);
+		i8259_elcr_io_ops.write(&pc_of(m)->pic, port,
+					i8259_elcr_io_ops.read(&pc_of(m)->pic, port, 1) | bit, 1);
 	}
 }
 
@@ -242,8 +242,9 @@ const struct device_desc *pc_pci_device(struct machine *m, unsigned k, void **st
 			continue;
 		*name = d->name;
 		do {
-			part = d->kind == MACHINE_PCI ? part_of_pci(d, n, state)
-						      : part_of_virtio(&m->pci.virtio[i], n, state);
+			part = d->kind == MACHINE_PCI
+				       ? part_of_pci(d, n, state)
+				       : part_of_virtio(&pc_of(m)->pci.virtio[i], n, state);
 			if (part && n++ == k)
 				return part;
 		} while (part);

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "machine/pc/pc.h"
+#include "machine/x86/x86.h"
 
 enum {
 	BDA_COM = 0x400,
@@ -16,7 +16,7 @@ enum {
 	BDA_BYTES = 256,
 	EQUIPMENT_FPU = 1 << 1,
 	EQUIPMENT_MOUSE = 1 << 2,
-	EQUIPMENT_SERIAL = 4 << 9,
+	EQUIPMENT_SERIAL_SHIFT = 9,
 	BIOS_SEGMENT = 0xf000,
 	BIOS_IRET = 0xff53, /* where PCs have always had an IRET */
 	BIOS_SERVICE = 0xff54,
@@ -46,16 +46,17 @@ static void bios_vectors(struct machine *m)
 	}
 }
 
-void pc_bios_build(struct machine *m)
+void bios_build(struct machine *m)
 {
-	static const uint16_t com[4] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
+	static const uint16_t com[4] = {PC_PORT_COM1, PC_PORT_COM2, PC_PORT_COM3, PC_PORT_COM4};
 
 	bios_vectors(m);
 	memset(m->ram + BDA_COM, 0, BDA_BYTES);
-	for (int i = 0; i < 4; i++)
+	for (unsigned i = 0; i < m->uarts; i++)
 		store_le16(m->ram + BDA_COM + 2 * i, com[i]);
 	store_le16(m->ram + BDA_EBDA_SEGMENT, PC_EBDA >> 4);
-	store_le16(m->ram + BDA_EQUIPMENT, EQUIPMENT_FPU | EQUIPMENT_MOUSE | EQUIPMENT_SERIAL);
+	store_le16(m->ram + BDA_EQUIPMENT, (uint16_t)(EQUIPMENT_FPU | EQUIPMENT_MOUSE |
+						      m->uarts << EQUIPMENT_SERIAL_SHIFT));
 	store_le16(m->ram + BDA_BASE_KIB, PC_EBDA >> 10);
 	memset(m->ram + PC_EBDA, 0, PC_VIDEO - PC_EBDA);
 	m->ram[PC_EBDA] = (PC_VIDEO - PC_EBDA) >> 10; /* its length in KiB */

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "machine/pc/pc_boot.h"
+#include "machine/x86/boot.h"
 
 enum {
 	HEADER_SEARCH = 32768,
@@ -156,7 +156,7 @@ static int read_header(const struct boot_blob *k, struct header *h, struct error
 }
 
 static int load_kernel(struct machine *m, const struct boot_blob *k, struct header *h,
-		       struct pc_loaded *l, struct error *err)
+		       struct boot_loaded *l, struct error *err)
 {
 	struct elf e;
 
@@ -166,7 +166,7 @@ static int load_kernel(struct machine *m, const struct boot_blob *k, struct head
 				err, -ENOEXEC,
 				"kernel %s: its Multiboot 2 header has addresses, but no entry",
 				k->name);
-		return pc_load_addresses(m, k, h->at, h->address, l, err);
+		return boot_load_addresses(m, k, h->at, h->address, l, err);
 	}
 	if (!elf_open(&e, k->bytes, k->len))
 		return error_set(err, -ENOEXEC,
@@ -175,7 +175,7 @@ static int load_kernel(struct machine *m, const struct boot_blob *k, struct head
 				 k->name);
 	if (!h->has_entry)
 		h->entry = (uint32_t)elf_entry_physical(&e);
-	return pc_load_elf(m, k->name, &e, l, err);
+	return boot_load_elf(m, k->name, &e, l, err);
 }
 
 /* ---- information: tags one after another, each aligned to 8. What fits is bounded by CMDLINE_MAX
@@ -204,8 +204,8 @@ static void add_string(struct info *in, uint32_t type, const char *s)
 static void add_memory(struct info *in, const struct machine *m)
 {
 	enum { ENTRY_BYTES = 24 };
-	struct pc_e820 map[PC_E820_MAX];
-	unsigned n = pc_e820(m, map);
+	struct boot_e820 map[BOOT_E820_MAX];
+	unsigned n = boot_e820(m, map);
 	uint8_t *p = add_tag(in, TAG_MEMORY, 8);
 
 	store_le32(p, PC_EBDA >> 10);
@@ -223,7 +223,7 @@ static void add_memory(struct info *in, const struct machine *m)
 static void add_module(struct info *in, const struct boot_blob *initrd, uint64_t gpa)
 {
 	char name[256];
-	uint32_t len = (uint32_t)pc_boot_word(initrd->name, name, sizeof(name)) + 1;
+	uint32_t len = (uint32_t)boot_word(initrd->name, name, sizeof(name)) + 1;
 	uint8_t *p = add_tag(in, TAG_MODULE, 8 + len);
 
 	store_le32(p, (uint32_t)gpa);
@@ -232,11 +232,11 @@ static void add_module(struct info *in, const struct boot_blob *initrd, uint64_t
 }
 
 static void fill_info(struct machine *m, const struct boot_config *b, const struct header *h,
-		      const struct pc_loaded *l, uint64_t initrd)
+		      const struct boot_loaded *l, uint64_t initrd)
 {
-	struct info in = {m->ram + PC_BOOT_INFO, 8};
+	struct info in = {m->ram + BOOT_INFO, 8};
 
-	add_string(&in, TAG_CMDLINE, (const char *)m->ram + PC_BOOT_CMDLINE);
+	add_string(&in, TAG_CMDLINE, (const char *)m->ram + BOOT_CMDLINE);
 	add_string(&in, TAG_LOADER, "Doppel");
 	add_memory(&in, m);
 	if (b->initrd.len)
@@ -252,7 +252,7 @@ static void fill_info(struct machine *m, const struct boot_config *b, const stru
 
 static int boot(struct machine *m, const struct boot_config *b, struct error *err)
 {
-	struct pc_loaded l = {0};
+	struct boot_loaded l = {0};
 	struct header h;
 	uint64_t initrd;
 	int r = read_header(&b->kernel, &h, err);
@@ -261,16 +261,16 @@ static int boot(struct machine *m, const struct boot_config *b, struct error *er
 		r = load_kernel(m, &b->kernel, &h, &l, err);
 	/* By custom the kernel's name comes first; Xen, for one, skips a word. */
 	if (!r)
-		r = pc_load_cmdline(m, b->kernel.name, b->cmdline, CMDLINE_MAX, err);
+		r = boot_load_cmdline(m, b->kernel.name, b->cmdline, CMDLINE_MAX, err);
 	if (!r)
-		r = pc_load_initrd(m, &b->initrd, PC_HIGH, l.top, &initrd, err);
+		r = boot_load_initrd(m, &b->initrd, PC_HIGH, l.top, &initrd, err);
 	if (r)
 		return r;
 	fill_info(m, b, &h, &l, initrd);
-	pc_enter_protected(m, h.entry, 0x10, 0x18);
+	boot_enter_protected(m, h.entry, 0x10, 0x18);
 	m->cpus[0].gpr[X86_RAX] = ENTRY_EAX;
-	m->cpus[0].gpr[X86_RBX] = PC_BOOT_INFO;
+	m->cpus[0].gpr[X86_RBX] = BOOT_INFO;
 	return 0;
 }
 
-const struct pc_protocol pc_protocol_multiboot2 = {"multiboot2", recognize, boot};
+const struct boot_protocol boot_protocol_multiboot2 = {"multiboot2", recognize, boot};

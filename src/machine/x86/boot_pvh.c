@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "isa/x86/mode.h"
-#include "machine/pc/pc_boot.h"
+#include "machine/x86/boot.h"
 
 enum {
 	NOTE_PHYS32_ENTRY = 18,
@@ -24,7 +24,7 @@ enum {
 	START_BYTES = 56,
 	MODULE_BYTES = 32,
 	MEMMAP_BYTES = 24,
-	/* where they lie after PC_BOOT_PARAMS */
+	/* where they lie after BOOT_PARAMS */
 	AT_MODULE = 0x40,
 	AT_MEMMAP = 0x80,
 };
@@ -80,20 +80,20 @@ static bool recognize(const struct boot_blob *k)
 
 static void fill_start_info(struct machine *m, uint64_t initrd, size_t initrd_len)
 {
-	uint8_t *p = m->ram + PC_BOOT_PARAMS;
-	struct pc_e820 map[PC_E820_MAX];
-	unsigned n = pc_e820(m, map);
+	uint8_t *p = m->ram + BOOT_PARAMS;
+	struct boot_e820 map[BOOT_E820_MAX];
+	unsigned n = boot_e820(m, map);
 
 	memset(p, 0, PAGE_BYTES);
 	store_le32(p, START_MAGIC);
 	store_le32(p + START_VERSION, 1);
-	store_le64(p + START_CMDLINE, PC_BOOT_CMDLINE);
+	store_le64(p + START_CMDLINE, BOOT_CMDLINE);
 	store_le64(p + START_RSDP, PC_ACPI);
-	store_le64(p + START_MEMMAP, PC_BOOT_PARAMS + AT_MEMMAP);
+	store_le64(p + START_MEMMAP, BOOT_PARAMS + AT_MEMMAP);
 	store_le32(p + START_MEMMAP_ENTRIES, n);
 	if (initrd_len) {
 		store_le32(p + START_MODULES, 1);
-		store_le64(p + START_MODLIST, PC_BOOT_PARAMS + AT_MODULE);
+		store_le64(p + START_MODLIST, BOOT_PARAMS + AT_MODULE);
 		store_le64(p + AT_MODULE, initrd);
 		store_le64(p + AT_MODULE + 8, initrd_len);
 	}
@@ -108,7 +108,7 @@ static void fill_start_info(struct machine *m, uint64_t initrd, size_t initrd_le
 static int boot(struct machine *m, const struct boot_config *b, struct error *err)
 {
 	enum { TSS_LIMIT = 0x67 };
-	struct pc_loaded l = {0};
+	struct boot_loaded l = {0};
 	uint32_t entry = 0;
 	uint64_t initrd;
 	struct elf e;
@@ -116,18 +116,18 @@ static int boot(struct machine *m, const struct boot_config *b, struct error *er
 
 	if (!elf_open(&e, b->kernel.bytes, b->kernel.len) || !find_entry(&e, &entry))
 		return error_set(err, -ENOEXEC, "kernel %s: no PVH note", b->kernel.name);
-	r = pc_load_elf(m, b->kernel.name, &e, &l, err);
+	r = boot_load_elf(m, b->kernel.name, &e, &l, err);
 	if (!r)
-		r = pc_load_cmdline(m, NULL, b->cmdline, PC_BOOT_CMDLINE_MAX, err);
+		r = boot_load_cmdline(m, NULL, b->cmdline, BOOT_CMDLINE_MAX, err);
 	if (!r)
-		r = pc_load_initrd(m, &b->initrd, PC_HIGH, l.top, &initrd, err);
+		r = boot_load_initrd(m, &b->initrd, PC_HIGH, l.top, &initrd, err);
 	if (r)
 		return r;
 	fill_start_info(m, initrd, b->initrd.len);
-	pc_enter_protected(m, entry, 0x10, 0x18);
+	boot_enter_protected(m, entry, 0x10, 0x18);
 	m->cpus[0].tr.limit = TSS_LIMIT;
-	m->cpus[0].gpr[X86_RBX] = PC_BOOT_PARAMS;
+	m->cpus[0].gpr[X86_RBX] = BOOT_PARAMS;
 	return 0;
 }
 
-const struct pc_protocol pc_protocol_pvh = {"pvh", recognize, boot};
+const struct boot_protocol boot_protocol_pvh = {"pvh", recognize, boot};

@@ -2,14 +2,14 @@
  * Choosing a boot protocol by what the kernel file is. A compressed file of any format that unpack
  * knows is looked at unpacked. What no protocol takes is named as exactly as can be told.
  */
-#include "machine/pc/pc_boot.h"
+#include "machine/x86/boot.h"
 
 #include <errno.h>
 #include <string.h>
 
-static const struct pc_protocol *const protocols[] = {
-	&pc_protocol_linux,	&pc_protocol_pvh,  &pc_protocol_multiboot2,
-	&pc_protocol_multiboot, &pc_protocol_flat, NULL,
+static const struct boot_protocol *const protocols[] = {
+	&boot_protocol_linux,	  &boot_protocol_pvh,  &boot_protocol_multiboot2,
+	&boot_protocol_multiboot, &boot_protocol_flat, NULL,
 };
 
 /* ELF e_machine of what people may have at hand. */
@@ -74,7 +74,7 @@ static bool is_foreign(const struct boot_blob *k)
 				     load_le16(k->bytes + 18) != ELF_EM_X86_64));
 }
 
-static const struct pc_protocol *find_protocol(const struct boot_blob *k)
+static const struct boot_protocol *find_protocol(const struct boot_blob *k)
 {
 	if (is_foreign(k))
 		return NULL;
@@ -117,15 +117,14 @@ static int unpack_kernel(struct machine *m, const struct boot_config *b, struct 
 	}
 }
 
-int pc_boot(struct machine *m, const struct boot_config *b, struct error *err)
+int x86_boot(struct machine *m, const struct boot_config *b, struct error *err)
 {
-	const struct pc_protocol *p = find_protocol(&b->kernel);
+	const struct boot_protocol *p = find_protocol(&b->kernel);
 	struct boot_config unpacked = *b;
 	int r;
 
-	pc_pci_firmware(m);
-	pc_acpi_build(m);
-	pc_bios_build(m);
+	m->firmware(m);
+	bios_build(m);
 	if (p)
 		return p->boot(m, b, err);
 	r = unpack_kernel(m, b, &unpacked.kernel, err);

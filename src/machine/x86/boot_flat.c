@@ -2,12 +2,12 @@
  * A boot sector or flat real-mode image, loaded and entered at 0000:7c00 as a BIOS does it from a
  * disk (BIOS Boot Specification 1.01, 6.5): boot drive in DL, interrupts off, A20 open. Longer
  * images are loaded whole, not only their first sector. There is no BIOS: INT 10h, 13h
- * and their like return with carry set (pc_bios.c).
+ * and their like return with carry set (bios.c).
  */
 #include <errno.h>
 
 #include "isa/x86/mode.h"
-#include "machine/pc/pc_boot.h"
+#include "machine/x86/boot.h"
 
 enum {
 	FLAT_SECTOR = 512,
@@ -34,7 +34,8 @@ static void enter_real(struct machine *m)
 	cpu->gpr[X86_RSP] = FLAT_ENTRY;
 	cpu->gpr[X86_RDX] = FLAT_DRIVE;
 	lapic_virtual_wire(&m->lapic[0]);
-	acpi_pm_enable(&m->pm);
+	if (m->handover)
+		m->handover(m);
 	x86_mode_update(cpu);
 }
 
@@ -50,10 +51,10 @@ static int boot(struct machine *m, const struct boot_config *b, struct error *er
 	if (b->initrd.len)
 		return error_set(err, -EINVAL, "initrd %s: a boot sector takes none",
 				 b->initrd.name);
-	r = pc_load(m, FLAT_ENTRY, b->kernel.bytes, b->kernel.len, "the boot sector", err);
+	r = boot_load(m, FLAT_ENTRY, b->kernel.bytes, b->kernel.len, "the boot sector", err);
 	if (!r)
 		enter_real(m);
 	return r;
 }
 
-const struct pc_protocol pc_protocol_flat = {"flat", recognize, boot};
+const struct boot_protocol boot_protocol_flat = {"flat", recognize, boot};

@@ -2,15 +2,15 @@
 #include <errno.h>
 #include <string.h>
 
-#include "machine/pc/pc_boot.h"
+#include "machine/x86/boot.h"
 
 static unsigned long long memory_mib(const struct machine *m)
 {
 	return m->cfg.memory_bytes >> 20;
 }
 
-int pc_load(struct machine *m, uint64_t gpa, const void *bytes, uint64_t len, const char *what,
-	    struct error *err)
+int boot_load(struct machine *m, uint64_t gpa, const void *bytes, uint64_t len, const char *what,
+	      struct error *err)
 {
 	uint8_t *to = space_ram_range(&m->memory, gpa, len);
 
@@ -28,11 +28,11 @@ int pc_load(struct machine *m, uint64_t gpa, const void *bytes, uint64_t len, co
 /* Is [gpa, gpa+len) free for a kernel? */
 static bool is_free(uint64_t gpa, uint64_t len)
 {
-	return gpa >= 1 << 20 || (gpa >= PC_BOOT_END && gpa + len <= PC_EBDA);
+	return gpa >= 1 << 20 || (gpa >= BOOT_END && gpa + len <= PC_EBDA);
 }
 
-int pc_load_part(struct machine *m, const char *kernel, uint64_t gpa, const void *bytes,
-		 uint64_t len, uint64_t mem_len, struct pc_loaded *l, struct error *err)
+int boot_load_part(struct machine *m, const char *kernel, uint64_t gpa, const void *bytes,
+		   uint64_t len, uint64_t mem_len, struct boot_loaded *l, struct error *err)
 {
 	uint8_t *to = space_ram_range(&m->memory, gpa, mem_len);
 
@@ -48,9 +48,9 @@ int pc_load_part(struct machine *m, const char *kernel, uint64_t gpa, const void
 			err, -ENOEXEC,
 			"kernel %s: wants to be loaded at %#llx, which is not free on a pc", kernel,
 			(unsigned long long)gpa);
-	TRACE(m->cfg.trace, TRACE_BOOT, "kernel %s: %llu bytes at %#llx, %llu of them from the file",
-	      kernel, (unsigned long long)mem_len, (unsigned long long)gpa,
-	      (unsigned long long)len);
+	TRACE(m->cfg.trace, TRACE_BOOT,
+	      "kernel %s: %llu bytes at %#llx, %llu of them from the file", kernel,
+	      (unsigned long long)mem_len, (unsigned long long)gpa, (unsigned long long)len);
 	memset(to + len, 0, mem_len - len);
 	if (len)
 		memcpy(to, bytes, len);
@@ -61,8 +61,8 @@ int pc_load_part(struct machine *m, const char *kernel, uint64_t gpa, const void
 	return 0;
 }
 
-int pc_load_elf(struct machine *m, const char *kernel, const struct elf *e, struct pc_loaded *l,
-		struct error *err)
+int boot_load_elf(struct machine *m, const char *kernel, const struct elf *e, struct boot_loaded *l,
+		  struct error *err)
 {
 	uint64_t sum = 0;
 	int r;
@@ -77,8 +77,8 @@ int pc_load_elf(struct machine *m, const char *kernel, const struct elf *e, stru
 				kernel, i);
 		if (s.type != ELF_PT_LOAD || !s.mem_bytes)
 			continue;
-		r = pc_load_part(m, kernel, s.paddr, e->bytes + s.offset, s.file_bytes, s.mem_bytes,
-				 l, err);
+		r = boot_load_part(m, kernel, s.paddr, e->bytes + s.offset, s.file_bytes,
+				   s.mem_bytes, l, err);
 		if (r)
 			return r;
 		sum += s.mem_bytes; /* each fits memory, so this cannot wrap */
@@ -91,8 +91,8 @@ int pc_load_elf(struct machine *m, const char *kernel, const struct elf *e, stru
 	return 0;
 }
 
-int pc_load_addresses(struct machine *m, const struct boot_blob *k, uint64_t header_offset,
-		      const uint8_t fields[16], struct pc_loaded *l, struct error *err)
+int boot_load_addresses(struct machine *m, const struct boot_blob *k, uint64_t header_offset,
+			const uint8_t fields[16], struct boot_loaded *l, struct error *err)
 {
 	uint64_t header = load_le32(fields), start = load_le32(fields + 4),
 		 end = load_le32(fields + 8), bss_end = load_le32(fields + 12), offset, len;
@@ -108,12 +108,12 @@ int pc_load_addresses(struct machine *m, const struct boot_blob *k, uint64_t hea
 		return error_set(err, -ENOEXEC,
 				 "kernel %s: truncated: its Multiboot header wants %llu bytes",
 				 k->name, (unsigned long long)(offset + len));
-	return pc_load_part(m, k->name, start, k->bytes + offset, len,
-			    bss_end > start + len ? bss_end - start : len, l, err);
+	return boot_load_part(m, k->name, start, k->bytes + offset, len,
+			      bss_end > start + len ? bss_end - start : len, l, err);
 }
 
-int pc_load_initrd(struct machine *m, const struct boot_blob *initrd, uint64_t limit,
-		   uint64_t floor, uint64_t *gpa, struct error *err)
+int boot_load_initrd(struct machine *m, const struct boot_blob *initrd, uint64_t limit,
+		     uint64_t floor, uint64_t *gpa, struct error *err)
 {
 	uint64_t top = m->low_end < limit ? m->low_end : limit;
 
@@ -128,10 +128,10 @@ int pc_load_initrd(struct machine *m, const struct boot_blob *initrd, uint64_t l
 			"memory: initrd %s (%zu KiB) does not fit %llu MiB beside the kernel",
 			initrd->name, initrd->len >> 10, memory_mib(m));
 	*gpa = align_down(top - initrd->len, PAGE_BYTES);
-	return pc_load(m, *gpa, initrd->bytes, initrd->len, "the initrd", err);
+	return boot_load(m, *gpa, initrd->bytes, initrd->len, "the initrd", err);
 }
 
-size_t pc_boot_word(const char *name, char *out, size_t size)
+size_t boot_word(const char *name, char *out, size_t size)
 {
 	const char *base = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
 	size_t n = 0;
@@ -142,37 +142,37 @@ size_t pc_boot_word(const char *name, char *out, size_t size)
 	return n;
 }
 
-int pc_load_cmdline(struct machine *m, const char *program, const char *cmdline, uint64_t max,
-		    struct error *err)
+int boot_load_cmdline(struct machine *m, const char *program, const char *cmdline, uint64_t max,
+		      struct error *err)
 {
 	char word[256];
 	size_t first = 0, len = strlen(cmdline);
 	int r;
 
 	if (program) {
-		first = pc_boot_word(program, word, sizeof(word) - 1);
+		first = boot_word(program, word, sizeof(word) - 1);
 		word[first++] = ' ';
 	}
-	if (max > PC_BOOT_CMDLINE_MAX - 1)
-		max = PC_BOOT_CMDLINE_MAX - 1;
+	if (max > BOOT_CMDLINE_MAX - 1)
+		max = BOOT_CMDLINE_MAX - 1;
 	if (first + len > max)
 		return error_set(err, -E2BIG, "append: %zu characters; this kernel takes %llu", len,
 				 (unsigned long long)(max > first ? max - first : 0));
-	r = pc_load(m, PC_BOOT_CMDLINE, word, first, "the command line", err);
+	r = boot_load(m, BOOT_CMDLINE, word, first, "the command line", err);
 	if (r)
 		return r;
-	return pc_load(m, PC_BOOT_CMDLINE + first, cmdline, len + 1, "the command line", err);
+	return boot_load(m, BOOT_CMDLINE + first, cmdline, len + 1, "the command line", err);
 }
 
-unsigned pc_e820(const struct machine *m, struct pc_e820 *out)
+unsigned boot_e820(const struct machine *m, struct boot_e820 *out)
 {
 	unsigned n = 0;
 
-	out[n++] = (struct pc_e820){0, PC_EBDA, PC_E820_RAM};
-	out[n++] = (struct pc_e820){PC_EBDA, PC_VIDEO - PC_EBDA, PC_E820_RESERVED};
-	out[n++] = (struct pc_e820){PC_ACPI, PC_ROM_END - PC_ACPI, PC_E820_RESERVED};
-	out[n++] = (struct pc_e820){1 << 20, m->low_end - (1 << 20), PC_E820_RAM};
+	out[n++] = (struct boot_e820){0, PC_EBDA, BOOT_E820_RAM};
+	out[n++] = (struct boot_e820){PC_EBDA, PC_VIDEO - PC_EBDA, BOOT_E820_RESERVED};
+	out[n++] = (struct boot_e820){PC_ACPI, PC_ROM_END - PC_ACPI, BOOT_E820_RESERVED};
+	out[n++] = (struct boot_e820){1 << 20, m->low_end - (1 << 20), BOOT_E820_RAM};
 	if (m->high_end)
-		out[n++] = (struct pc_e820){PC_HIGH, m->high_end - PC_HIGH, PC_E820_RAM};
+		out[n++] = (struct boot_e820){PC_HIGH, m->high_end - PC_HIGH, BOOT_E820_RAM};
 	return n;
 }

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "machine/pc/pc_boot.h"
+#include "machine/x86/boot.h"
 
 enum {
 	HEADER_MAGIC = 0x1badb002,
@@ -38,7 +38,7 @@ enum {
 	HAS_MMAP = 1 << 6,
 	HAS_LOADER = 1 << 9,
 	MMAP_BYTES = 24, /* the size field, which does not count itself, and 20 */
-	/* where the parts lie after PC_BOOT_PARAMS */
+	/* where the parts lie after BOOT_PARAMS */
 	AT_MODULE = 0x80,
 	AT_MMAP = 0x100,
 	AT_LOADER = 0x200,
@@ -76,7 +76,7 @@ static int check_flags(const struct boot_blob *k, uint32_t flags, struct error *
 	return 0;
 }
 
-static int load_kernel(struct machine *m, const struct boot_blob *k, struct pc_loaded *l,
+static int load_kernel(struct machine *m, const struct boot_blob *k, struct boot_loaded *l,
 		       uint32_t *entry, struct error *err)
 {
 	uint64_t at = (uint64_t)find_header(k);
@@ -92,7 +92,7 @@ static int load_kernel(struct machine *m, const struct boot_blob *k, struct pc_l
 					 "kernel %s: truncated within its Multiboot header",
 					 k->name);
 		*entry = load_le32(h + HEADER_ENTRY);
-		return pc_load_addresses(m, k, at, h + HEADER_ADDRESSES, l, err);
+		return boot_load_addresses(m, k, at, h + HEADER_ADDRESSES, l, err);
 	}
 	if (!elf_open(&e, k->bytes, k->len))
 		return error_set(
@@ -101,7 +101,7 @@ static int load_kernel(struct machine *m, const struct boot_blob *k, struct pc_l
 			"addresses in its header",
 			k->name);
 	*entry = (uint32_t)elf_entry_physical(&e);
-	return pc_load_elf(m, k->name, &e, l, err);
+	return boot_load_elf(m, k->name, &e, l, err);
 }
 
 static void fill_modules(uint8_t *p, const struct boot_blob *initrd, uint64_t gpa)
@@ -109,25 +109,25 @@ static void fill_modules(uint8_t *p, const struct boot_blob *initrd, uint64_t gp
 	store_le32(p + INFO_MODS_COUNT, 1);
 	store_le32(p + AT_MODULE, (uint32_t)gpa);
 	store_le32(p + AT_MODULE + 4, (uint32_t)(gpa + initrd->len));
-	store_le32(p + AT_MODULE + 8, PC_BOOT_PARAMS + AT_MODULE_NAME);
-	pc_boot_word(initrd->name, (char *)p + AT_MODULE_NAME, MODULE_NAME_MAX);
+	store_le32(p + AT_MODULE + 8, BOOT_PARAMS + AT_MODULE_NAME);
+	boot_word(initrd->name, (char *)p + AT_MODULE_NAME, MODULE_NAME_MAX);
 }
 
 static void fill_info(struct machine *m, const struct boot_blob *initrd, uint64_t initrd_gpa)
 {
-	uint8_t *p = m->ram + PC_BOOT_PARAMS;
-	struct pc_e820 map[PC_E820_MAX];
-	unsigned n = pc_e820(m, map);
+	uint8_t *p = m->ram + BOOT_PARAMS;
+	struct boot_e820 map[BOOT_E820_MAX];
+	unsigned n = boot_e820(m, map);
 
 	memset(p, 0, PAGE_BYTES);
 	store_le32(p, HAS_MEMORY | HAS_CMDLINE | HAS_MODS | HAS_MMAP | HAS_LOADER);
 	store_le32(p + INFO_MEM_LOWER, PC_EBDA >> 10);
 	store_le32(p + INFO_MEM_UPPER, (uint32_t)((m->low_end - (1 << 20)) >> 10));
-	store_le32(p + INFO_CMDLINE, PC_BOOT_CMDLINE);
-	store_le32(p + INFO_MODS, PC_BOOT_PARAMS + AT_MODULE);
+	store_le32(p + INFO_CMDLINE, BOOT_CMDLINE);
+	store_le32(p + INFO_MODS, BOOT_PARAMS + AT_MODULE);
 	store_le32(p + INFO_MMAP_LEN, MMAP_BYTES * n);
-	store_le32(p + INFO_MMAP, PC_BOOT_PARAMS + AT_MMAP);
-	store_le32(p + INFO_LOADER, PC_BOOT_PARAMS + AT_LOADER);
+	store_le32(p + INFO_MMAP, BOOT_PARAMS + AT_MMAP);
+	store_le32(p + INFO_LOADER, BOOT_PARAMS + AT_LOADER);
 	memcpy(p + AT_LOADER, "Doppel", 7);
 	if (initrd->len)
 		fill_modules(p, initrd, initrd_gpa);
@@ -142,23 +142,23 @@ static void fill_info(struct machine *m, const struct boot_blob *initrd, uint64_
 
 static int boot(struct machine *m, const struct boot_config *b, struct error *err)
 {
-	struct pc_loaded l = {0};
+	struct boot_loaded l = {0};
 	uint32_t entry = 0;
 	uint64_t initrd;
 	int r = load_kernel(m, &b->kernel, &l, &entry, err);
 
 	/* By custom the kernel's name comes first; Xen, for one, skips a word. */
 	if (!r)
-		r = pc_load_cmdline(m, b->kernel.name, b->cmdline, PC_BOOT_CMDLINE_MAX, err);
+		r = boot_load_cmdline(m, b->kernel.name, b->cmdline, BOOT_CMDLINE_MAX, err);
 	if (!r)
-		r = pc_load_initrd(m, &b->initrd, PC_HIGH, l.top, &initrd, err);
+		r = boot_load_initrd(m, &b->initrd, PC_HIGH, l.top, &initrd, err);
 	if (r)
 		return r;
 	fill_info(m, &b->initrd, initrd);
-	pc_enter_protected(m, entry, 0x10, 0x18);
+	boot_enter_protected(m, entry, 0x10, 0x18);
 	m->cpus[0].gpr[X86_RAX] = ENTRY_EAX;
-	m->cpus[0].gpr[X86_RBX] = PC_BOOT_PARAMS;
+	m->cpus[0].gpr[X86_RBX] = BOOT_PARAMS;
 	return 0;
 }
 
-const struct pc_protocol pc_protocol_multiboot = {"multiboot", recognize, boot};
+const struct boot_protocol boot_protocol_multiboot = {"multiboot", recognize, boot};

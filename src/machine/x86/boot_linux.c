@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "machine/pc/pc_boot.h"
+#include "machine/x86/boot.h"
 
 /* Offsets in the setup header, which lies at 1f1h of file and boot parameters alike. */
 enum {
@@ -44,7 +44,7 @@ struct image {
 	size_t payload_len; /* 0: there is none, and the code after the setup sectors is entered */
 	uint64_t code;	    /* where that is in the file */
 	uint64_t entry;
-	struct pc_loaded loaded;
+	struct boot_loaded loaded;
 	bool is64;
 };
 
@@ -87,7 +87,7 @@ static int load_vmlinux(struct machine *m, const struct boot_config *b, const ui
 				 b->kernel.name);
 	im->is64 = e.is64;
 	im->entry = e.entry;
-	return pc_load_elf(m, b->kernel.name, &e, &im->loaded, err);
+	return boot_load_elf(m, b->kernel.name, &e, &im->loaded, err);
 }
 
 /* The payload's last four bytes are its unpacked length. */
@@ -126,16 +126,16 @@ static int load_code(struct machine *m, const struct boot_config *b, struct imag
 	    load_le32(im->setup + SETUP_INIT_SIZE) > need)
 		need = load_le32(im->setup + SETUP_INIT_SIZE);
 	im->entry = load_le32(im->setup + SETUP_CODE32);
-	return pc_load_part(m, b->kernel.name, im->entry, b->kernel.bytes + im->code, len, need,
-			    &im->loaded, err);
+	return boot_load_part(m, b->kernel.name, im->entry, b->kernel.bytes + im->code, len, need,
+			      &im->loaded, err);
 }
 
 static void fill_params(struct machine *m, const struct image *im, uint64_t initrd,
 			size_t initrd_len)
 {
-	uint8_t *p = m->ram + PC_BOOT_PARAMS;
-	struct pc_e820 map[PC_E820_MAX];
-	unsigned n = pc_e820(m, map), end = 0x202u + im->setup[SETUP_JUMP];
+	uint8_t *p = m->ram + BOOT_PARAMS;
+	struct boot_e820 map[BOOT_E820_MAX];
+	unsigned n = boot_e820(m, map), end = 0x202u + im->setup[SETUP_JUMP];
 
 	memset(p, 0, PARAMS_BYTES);
 	memcpy(p + SETUP_SECTS, im->setup + SETUP_SECTS, end - SETUP_SECTS);
@@ -143,7 +143,7 @@ static void fill_params(struct machine *m, const struct image *im, uint64_t init
 	p[SETUP_LOADER] = 0xff;	      /* no assigned id */
 	p[SETUP_LOADFLAGS] |= 1 << 7; /* heap usable */
 	store_le16(p + SETUP_HEAP_END, 0xfe00);
-	store_le32(p + SETUP_CMDLINE, PC_BOOT_CMDLINE);
+	store_le32(p + SETUP_CMDLINE, BOOT_CMDLINE);
 	store_le32(p + SETUP_RAMDISK, (uint32_t)initrd);
 	store_le32(p + SETUP_RAMDISK_SIZE, (uint32_t)initrd_len);
 	p[PARAMS_E820_COUNT] = (uint8_t)n;
@@ -165,21 +165,21 @@ static int boot(struct machine *m, const struct boot_config *b, struct error *er
 	if (!r)
 		r = im.payload_len ? unpack(m, b, &im, err) : load_code(m, b, &im, err);
 	if (!r)
-		r = pc_load_cmdline(m, NULL, b->cmdline, load_le32(im.setup + SETUP_CMDLINE_SIZE),
-				    err);
+		r = boot_load_cmdline(m, NULL, b->cmdline, load_le32(im.setup + SETUP_CMDLINE_SIZE),
+				      err);
 	if (r)
 		return r;
 	initrd_max = load_le32(im.setup + SETUP_INITRD_MAX) + 1ull;
-	r = pc_load_initrd(m, &b->initrd, initrd_max, im.loaded.top, &initrd, err);
+	r = boot_load_initrd(m, &b->initrd, initrd_max, im.loaded.top, &initrd, err);
 	if (r)
 		return r;
 	fill_params(m, &im, initrd, b->initrd.len);
 	if (im.is64)
-		pc_enter_long(m, im.entry, BOOT_CS, BOOT_DS);
+		boot_enter_long(m, im.entry, BOOT_CS, BOOT_DS);
 	else
-		pc_enter_protected(m, im.entry, BOOT_CS, BOOT_DS);
-	m->cpus[0].gpr[X86_RSI] = PC_BOOT_PARAMS;
+		boot_enter_protected(m, im.entry, BOOT_CS, BOOT_DS);
+	m->cpus[0].gpr[X86_RSI] = BOOT_PARAMS;
 	return 0;
 }
 
-const struct pc_protocol pc_protocol_linux = {"linux", recognize, boot};
+const struct boot_protocol boot_protocol_linux = {"linux", recognize, boot};

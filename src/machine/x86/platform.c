@@ -1,9 +1,9 @@
-/* What the CPUs of a `pc` ask of it: interrupts, APIC registers, time. On CPU threads; each function
- * takes the machine lock itself. */
+/* What the CPUs of a machine ask of it: interrupts, APIC registers, time. On CPU threads; each
+ * function takes the machine lock itself. */
 #include "host/host.h"
 #include "isa/x86/fault.h"
 #include "isa/x86/mmu.h"
-#include "machine/pc/pc.h"
+#include "machine/x86/x86.h"
 
 /* A local APIC's signal to its CPU; under the machine lock, from any thread. */
 static void cpu_request(void *opaque, enum lapic_signal s, unsigned value)
@@ -35,7 +35,7 @@ static void cpu_request(void *opaque, enum lapic_signal s, unsigned value)
 	m->cfg.cpu_wake(m->cfg.opaque, cpu->index);
 }
 
-const struct lapic_cpu_ops pc_lapic_cpu_ops = {.request = cpu_request};
+const struct lapic_cpu_ops platform_lapic_ops = {.request = cpu_request};
 
 static struct lapic *lapic_of(struct machine *m, const struct x86_cpu *cpu)
 {
@@ -167,7 +167,7 @@ static bool pv_msr_write(void *opaque, struct x86_cpu *cpu, uint32_t msr, uint64
 	return ok;
 }
 
-void pc_platform_init(struct machine *m)
+void platform_init(struct machine *m)
 {
 	m->platform = (struct x86_platform){
 		.opaque = m,
