@@ -1,13 +1,18 @@
 /*
  * Growing traces: when a block is hot, what runs next is taken for what mostly runs next ("next
  * executing tail"). The interpreter carries the blocks out one by one until they come back to the
- * start, leave the page, reach code that has been translated, or are enough; the path they took is
- * compiled as one. Short loops are unrolled.
+ * start, leave the page, run through code that has been translated, or are enough; the path they
+ * took is compiled as one. Short loops are unrolled.
  */
 #include "engine/translate/translate_private.h"
 #include "isa/x86/mode.h"
 
-enum { UNROLL_INSNS = 48, UNROLL_MAX = 4, RECORD_BLOCKS_MAX = 24 };
+enum {
+	UNROLL_INSNS = 48,
+	UNROLL_MAX = 4,
+	RECORD_BLOCKS_MAX = 24,
+	RECORD_KNOWN_MAX = 4, /* blocks that have code already: a copy knows where it came from */
+};
 
 struct recording {
 	uint16_t path[TRACE_PATH_MAX];
@@ -60,6 +65,7 @@ static bool goes_on(const struct translate *t, const struct iblock *head, const 
 static void record(struct translate *t, struct iblock *head, struct recording *r)
 {
 	struct iblock *b = head, *next;
+	unsigned known = 0;
 
 	for (unsigned n = 0; n < RECORD_BLOCKS_MAX; n++) {
 		bool jumped = !falls_through(b);
@@ -80,7 +86,7 @@ static void record(struct translate *t, struct iblock *head, struct recording *r
 			r->loop = true;
 			return;
 		}
-		if (code_find(t->code, next->gpa, ~0ull, next->mode))
+		if (code_find(t->code, next->gpa, ~0ull, next->mode) && ++known > RECORD_KNOWN_MAX)
 			return;
 		b = next;
 	}
