@@ -93,11 +93,14 @@ struct tblock *compile(struct translate *t, const struct compile_at *at)
 					.lo = page + lo,
 					.hi = page + hi,
 					.tag = jumps_tag(t, at->mode),
+					.loop = at->loop,
+					.wanderers = t->wanderers,
 				});
 	}
 	cpu->counter[COUNTER_TRANSLATE_NS] += host_time_ns() - began;
 	if (!b)
 		return NULL;
+	sites_note(t, page);
 	cpu->counter[at->path_len ? COUNTER_TRANSLATE_TRACES : COUNTER_TRANSLATE_BLOCKS]++;
 	cpu->counter[COUNTER_TRANSLATE_HOST_BYTES] += b->bytes;
 	dump_host(&t->dump, b->rw, b->bytes, (uint64_t)(uintptr_t)b->rx);

@@ -123,6 +123,7 @@ void trace_hot(struct translate *t, struct iblock *b)
 		unroll(&r);
 		at.path = r.path;
 		at.path_len = r.len;
+		at.loop = r.loop;
 	}
 	if (b->dead)
 		return;

@@ -106,6 +106,7 @@ static void run_code(struct translate *t, const uint8_t *rx, uint64_t page_offse
 		aborted(t);
 		break;
 	}
+	sites_settle(t);
 }
 
 /* Links stay within what the target's key says about them: see code.h. */
@@ -339,6 +340,7 @@ static int cpu_create(struct engine_cpu **out, struct engine_group *g, struct x8
 	t->interp = e;
 	jumps_init(t);
 	t->gen.no_chain = cfg->stress & ENGINE_STRESS_NO_CHAIN;
+	t->gen.sites_always = cfg->stress & ENGINE_STRESS_RANDOM_REGS;
 	make_thunks(t);
 	*out = e;
 	return 0;

@@ -23,6 +23,8 @@ struct translate {
 	unsigned mode_count;
 	bool straight; /* nothing needs a look at the block boundary */
 	unsigned max_insns, max_trace; /* of a block, a trace; max_trace 0: no traces */
+	uint64_t wanderers[GEN_WANDERERS / 64];
+	uint64_t site_gpa[X86_SITES]; /* of the instruction that was given the entry last */
 	struct dump dump;
 	struct ir_block ir;
 	struct ir_insn insn[IR_BLOCK_MAX];
@@ -39,6 +41,7 @@ struct compile_at {
 	const uint8_t *page;
 	const uint16_t *path;
 	unsigned path_len;
+	bool loop;
 };
 /* NULL: left to the interpreter. */
 struct tblock *compile(struct translate *t, const struct compile_at *at);
@@ -60,6 +63,12 @@ void jumps_remember(struct translate *t, const struct tblock *b);
 void jumps_flush(struct translate *t, bool global);
 /* Blocks are about to be freed: forget what flushes left behind, too. */
 void jumps_clear(struct translate *t);
+
+/* ---- sites.c */
+/* The code just compiled has entries of cpu->site: note of what instructions. */
+void sites_note(struct translate *t, uint64_t page);
+/* If an access was found to go from page to page, have its code made anew without an entry for it. */
+void sites_settle(struct translate *t);
 
 /* ---- slow.c */
 extern const struct frame_calls slow_calls;

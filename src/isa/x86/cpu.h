@@ -148,6 +148,21 @@ struct x86_tlb_used {
 	uint64_t word[X86_TLB_KINDS][X86_TLB_SIZE / 64];
 };
 
+/*
+ * Where single accesses of generated code found their page last, so that an access in a loop need not
+ * look it up. A row of entries for each MMU index, and in it for reads and writes; more than one access
+ * may go by an entry. What is in here has been in the TLB with that right, and goes when anything
+ * of the TLB goes. Generated code fills entries and notes them in site_used.
+ */
+enum { X86_SITE_ROW = 256, X86_SITES = 2 * X86_MMU_COUNT * X86_SITE_ROW };
+struct x86_site {
+	uint64_t tag;	 /* linear page, or X86_TLB_INVALID */
+	uint64_t addend; /* 0: nothing is known */
+	int64_t budget;	 /* cpu->budget when it was filled last */
+	uint32_t used;	 /* it is in site_used */
+	uint32_t strikes; /* times in a row that this was soon after the time before */
+};
+
 static inline unsigned x86_tlb_index(uint64_t lin)
 {
 	return (unsigned)(lin >> PAGE_BITS) & (X86_TLB_SIZE - 1);
@@ -311,6 +326,10 @@ struct x86_cpu {
 	uint64_t pcid_context[4096];
 	struct x86_itlb itlb;
 	struct x86_tlb tlb[X86_MMU_COUNT];
+	struct x86_site *site_wanders; /* set by generated code: serves its access badly */
+	uint64_t site_count;
+	struct x86_site *site_used[X86_SITES];
+	struct x86_site site[X86_SITES];
 };
 
 extern const struct field x86_cpu_fields[]; /* regs.c: all of the architectural state */

@@ -52,6 +52,18 @@ static void tlb_drop(struct x86_tlb *t, unsigned i)
 	t->tag_write[i] = X86_TLB_INVALID;
 }
 
+static void sites_flush(struct x86_cpu *cpu)
+{
+	for (uint64_t k = 0; k < cpu->site_count; k++) {
+		struct x86_site *s = cpu->site_used[k];
+
+		s->tag = X86_TLB_INVALID;
+		s->addend = 0;
+		s->used = 0;
+	}
+	cpu->site_count = 0;
+}
+
 static void unuse(struct x86_tlb_used *used, unsigned i)
 {
 	for (unsigned kind = 0; kind < X86_TLB_KINDS; kind++)
@@ -145,6 +157,7 @@ static void flush_globals(struct x86_cpu *cpu, unsigned global)
 void x86_tlb_flush_all(struct x86_cpu *cpu)
 {
 	cpu->counter[COUNTER_TLB_FLUSHES]++;
+	sites_flush(cpu);
 	flush_globals(cpu, 0);
 	flush_globals(cpu, KIND_GLOBAL);
 	cpu->ram.len = 0;
@@ -154,6 +167,7 @@ void x86_tlb_flush_all(struct x86_cpu *cpu)
 void x86_tlb_flush_nonglobal(struct x86_cpu *cpu)
 {
 	cpu->counter[COUNTER_TLB_FLUSHES]++;
+	sites_flush(cpu);
 	flush_globals(cpu, 0);
 	jumps_flush(cpu, false);
 }
@@ -167,6 +181,7 @@ void x86_tlb_switch(struct x86_cpu *cpu, bool keep)
 		return;
 	}
 	cpu->counter[COUNTER_TLB_FLUSHES]++;
+	sites_flush(cpu);
 	flush_globals(cpu, 0);
 	if (keep && old > cpu->context_floor)
 		cpu->context = old;
@@ -185,6 +200,9 @@ void x86_tlb_init(struct x86_cpu *cpu)
 		cpu->itlb.tag[i] = X86_TLB_INVALID;
 	memset(cpu->tlb_used, 0, sizeof(cpu->tlb_used));
 	memset(&cpu->itlb_used, 0, sizeof(cpu->itlb_used));
+	for (unsigned k = 0; k < X86_SITES; k++)
+		cpu->site[k] = (struct x86_site){.tag = X86_TLB_INVALID};
+	cpu->site_count = 0;
 }
 
 /* Drop every piece of a large page in the same gigabyte: the largest page there is. */
@@ -222,6 +240,7 @@ void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t lin)
 	unsigned i = x86_tlb_index(lin), n = x86_itlb_index(lin);
 
 	cpu->counter[COUNTER_TLB_FLUSHES]++;
+	sites_flush(cpu);
 	for (unsigned m = 0; m < X86_MMU_COUNT; m++) {
 		if ((cpu->tlb[m].tag_read[i] & ~X86_TLB_SLOW) == page) {
 			tlb_drop(&cpu->tlb[m], i);
@@ -253,6 +272,7 @@ static void protect_kind(struct x86_tlb *t, const struct x86_tlb_used *used, uns
 
 void x86_tlb_protect_gpa(struct x86_cpu *cpu, uint64_t gpa_page)
 {
+	sites_flush(cpu);
 	for (unsigned m = 0; m < X86_MMU_COUNT; m++)
 		for (unsigned kind = 0; kind < X86_TLB_KINDS; kind++)
 			protect_kind(&cpu->tlb[m], &cpu->tlb_used[m], kind, gpa_page);
@@ -262,6 +282,7 @@ void x86_tlb_forget_writes(struct x86_cpu *cpu)
 {
 	unsigned i;
 
+	sites_flush(cpu);
 	for (unsigned m = 0; m < 2 * X86_MMU_COUNT; m++) {
 		struct x86_tlb *t = &cpu->tlb[m / 2];
 		struct used_walk w = used_first(&cpu->tlb_used[m / 2], m & 1);

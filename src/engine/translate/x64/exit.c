@@ -410,6 +410,9 @@ static void cold_one(struct gen *g, const struct cold *c)
 {
 	x64_patch(c->from[0], g->a.at);
 	x64_patch(c->from[1], g->a.at);
+	x64_patch(c->from[2], g->a.at);
+	if (c->site)
+		gen_cold_site(g, c);
 	if (c->alone)
 		gen_cold_alone(g, c);
 	if (c->kind != COLD_VEC)

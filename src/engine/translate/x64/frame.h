@@ -87,6 +87,10 @@ struct thunks {
 	uint8_t *helper;   /* called: RAX = function, frame.arg; RAX = result */
 	uint8_t *helper_fault; /* the same, and may abort */
 	uint8_t *vop;	   /* called: RAX = function, frame.access = imm8, frame.vec_arg, vec_result */
+	/* called: RAX = linear address of the first byte, RCX = what to compare with the tag, RDX = entry of
+	 * cpu->site: fill it. ZF: RAX = distance to host memory; else it is not to be had like this. RCX and
+	 * RDX are lost. By MMU index and right, as in cpu->site. */
+	uint8_t *fill[2 * X86_MMU_COUNT];
 	uint8_t *vec_load; /* called: bring guest vector registers into host registers */
 	uint8_t *link;			/* called with RDX = start of the block, never comes back */
 	uint8_t *poll, *budget, *state; /* jumped to */

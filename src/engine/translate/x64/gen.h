@@ -71,6 +71,13 @@ struct flush { /* stores that make the pending flags visible */
 	struct place place[4];
 };
 
+/* What a probe of the TLB looks up. */
+struct gen_range {
+	int32_t lo, hi; /* from the address: the first byte, the byte whose page is compared */
+	unsigned align, mmu;
+	bool write;
+};
+
 /* Code out of the way, emitted after the block's last operation. */
 struct cold {
 	uint8_t kind; /* COLD_* */
@@ -80,12 +87,18 @@ struct cold {
 	bool vec, vex;
 	bool is_const;	  /* store: value is imm */
 	bool alone;	  /* load, store: first probe for this access only, at `address` */
-	uint8_t zero;	  /* ... having cleared this slot of frame.group, or X64_NO_REG */
+	int32_t zero;	  /* ... having cleared this slot of frame.group, a displacement or 0 */
 	struct x64_mem address;
 	int32_t imm;
 	struct place place; /* COLD_STORE after a read of the same place: linear address */
 	enum ir_type type;
-	uint8_t *from[2]; /* jumps that lead here */
+	bool site;	  /* load, store: first have thunks.fill look for `range`, at `linear` */
+	uint8_t linear;
+	uint8_t addend;	  /* ... the result's register */
+	struct gen_range range;
+	int32_t entry;	  /* ... displacement of the entry of cpu->site */
+	uint8_t *found;	  /* ... where it goes on */
+	uint8_t *from[3]; /* jumps that lead here */
 	uint8_t *back;	  /* where it goes on */
 	uint16_t index;	  /* IR operation */
 	int16_t guest;	  /* number of its instruction */
@@ -153,7 +166,8 @@ struct gen_group {
 	uint16_t first; /* IR operation */
 	uint16_t members;
 	int32_t lo, hi;
-	uint8_t mmu, slot;
+	uint8_t mmu;
+	int32_t slot; /* displacement of the distance to host memory */
 	bool write;
 	unsigned align; /* mask of the first access's address */
 };
@@ -166,7 +180,20 @@ struct gen_source {
 	uint64_t gpa;	   /* of its first byte */
 	uint64_t lo, hi;   /* gpa range of the code it was made from */
 	uint64_t tag;	   /* of the mode in the jump table, below PAGE_BYTES; or no jumps */
+	bool loop;	   /* a round of a loop, or several */
+	const uint64_t *wanderers; /* a bit by gen_wanderer for instructions better without a site */
 };
+
+/* An access with an entry of cpu->site of its own. */
+struct gen_site {
+	uint16_t index;
+	int32_t offset; /* of its instruction, from the page's start */
+};
+enum { GEN_SITES_MAX = 64, GEN_WANDERERS = 4096 };
+static inline unsigned gen_wanderer(uint64_t gpa)
+{
+	return (unsigned)((gpa ^ gpa >> 12) % GEN_WANDERERS);
+}
 
 struct gen {
 	/* fixed */
@@ -175,6 +202,8 @@ struct gen {
 	struct host_cpu cpu; /* what may be used of the host */
 	unsigned vec_bytes;
 	bool no_chain;
+	bool sites_always; /* a stress option: not in loops only */
+	uint32_t site_next[2 * X86_MMU_COUNT];
 
 	/* the block at hand */
 	struct x64_asm a;
@@ -206,6 +235,9 @@ struct gen {
 	struct gen_group group[GEN_GROUPS_MAX];
 	unsigned group_count;
 	uint16_t group_of[IR_BLOCK_MAX]; /* number + 1 of an access's group, or 0 */
+
+	struct gen_site site[GEN_SITES_MAX];
+	unsigned site_count;
 
 	struct cold cold[GEN_COLD_MAX];
 	unsigned cold_count;
@@ -356,7 +388,8 @@ void gen_vec_ensure(struct gen *g); /* guest vectors into host registers after a
 /* Is the value read by load i written back to the same place by its instruction, by the way that keeps
  * its host address for it? */
 bool gen_is_rmw(const struct gen *g, const struct ir_insn *i);
-/* Cold code of a load or store: try alone, falling through if that fails too. */
+/* Cold code of a load or store: fill its site; try alone. Each falls through if it fails. */
+void gen_cold_site(struct gen *g, const struct cold *c);
 void gen_cold_alone(struct gen *g, const struct cold *c);
 struct cold *gen_cold(struct gen *g, unsigned kind);
 void gen_cold_emit(struct gen *g);

@@ -169,7 +169,7 @@ static void add(struct gen *g, struct open *o, unsigned n)
 		.first = (uint16_t)n,
 		.hi = (int32_t)ir_type_bytes((enum ir_type)i->type),
 		.mmu = i->mmu,
-		.slot = (uint8_t)(e - o),
+		.slot = FRAME(group) + 8 * (int32_t)(e - o),
 		.align = alignment(i),
 		.members = 1,
 		.write = i->op == IR_STORE || (i->aux & X86_MEM_RMW),

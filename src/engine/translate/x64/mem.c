@@ -104,25 +104,19 @@ static unsigned alignment(const struct ir_insn *i)
 	return i->aux & X86_MEM_ALIGN32 ? 31 : 0;
 }
 
-/* What a probe looks up. */
-struct range {
-	int32_t lo, hi; /* from the address: the first byte, the byte whose page is compared */
-	unsigned align, mmu;
-	bool write;
-};
-
-static struct range range_of(const struct ir_insn *i, bool write)
+static struct gen_range range_of(const struct ir_insn *i, bool write)
 {
 	unsigned align = alignment(i);
 
-	return (struct range){0, align ? 0 : (int32_t)bytes_of(i) - 1, align, i->mmu, write};
+	return (struct gen_range){0, align ? 0 : (int32_t)bytes_of(i) - 1, align, i->mmu, write};
 }
 
 /* The same of all accesses of a group, for its first. What is aligned crosses no page after its
  * last aligned byte. */
-static struct range range_of_group(const struct gen_group *p)
+static struct gen_range range_of_group(const struct gen_group *p)
 {
-	return (struct range){p->lo, (p->hi - 1) & ~(int32_t)p->align, p->align, p->mmu, p->write};
+	return (struct gen_range){p->lo, (p->hi - 1) & ~(int32_t)p->align, p->align, p->mmu,
+				  p->write};
 }
 
 static int32_t tlb_at(unsigned mmu, size_t part)
@@ -140,7 +134,8 @@ static void mov_or_lea(struct gen *g, unsigned bytes, unsigned dst, unsigned src
 
 /* Compare the TLB entry for linear address ra; leaves the entry's index in t1, clobbers t2. Returns
  * the jump taken on a miss. */
-static uint8_t *probe(struct gen *g, const struct range *r, unsigned ra, unsigned t1, unsigned t2)
+static uint8_t *probe(struct gen *g, const struct gen_range *r, unsigned ra, unsigned t1,
+		      unsigned t2)
 {
 	int32_t tags = tlb_at(r->mmu, r->write ? offsetof(struct x86_tlb, tag_write)
 					       : offsetof(struct x86_tlb, tag_read));
@@ -195,27 +190,124 @@ static void load_from(struct gen *g, const struct ir_insn *i, ir_ref v, unsigned
 }
 
 /* ---- groups */
-static const struct gen_group *group_of(const struct gen *g, ir_ref v)
+static struct gen_group *group_of(struct gen *g, ir_ref v)
 {
 	return g->group_of[v] ? &g->group[g->group_of[v] - 1] : NULL;
 }
 
 static struct x64_mem slot_of(const struct gen_group *p)
 {
-	return x64_at(X64_RBP, FRAME(group) + 8 * (int32_t)p->slot);
+	return x64_at(X64_RBP, p->slot);
 }
 
-/* The first access of group p, at ra, has found its page: t1 becomes the distance to host memory,
- * for the others too. If it has not, it tries alone. */
-static void group_found(struct gen *g, const struct gen_group *p, struct cold *c, unsigned ra,
-			unsigned t1)
+/* ---- sites */
+/* Vectors are not waited for, and run through memory from page to page. */
+static bool has_site(const struct gen *g, const struct cold *c)
 {
-	c->alone = true;
-	c->zero = p->slot;
-	c->address = x64_at(ra, 0);
-	c->reg = (uint8_t)t1;
-	x64_mov_rm(&g->a, 8, t1, addend(p->mmu, t1));
-	x64_mov_mr(&g->a, 8, slot_of(p), t1);
+	unsigned mark =
+		gen_wanderer(align_down(g->src->gpa, PAGE_BYTES) + (uint64_t)g->guest_offset);
+
+	return ((g->src->loop && c->type <= IR_I64) || g->sites_always) &&
+	       g->site_count < GEN_SITES_MAX && !(g->src->wanderers[mark / 64] >> mark % 64 & 1);
+}
+
+static struct x64_mem site_part(const struct cold *c, size_t part)
+{
+	return x64_at(X64_RBP, c->entry + (int32_t)part);
+}
+
+/* Give the access of c an entry of its own. */
+static void site_take(struct gen *g, struct cold *c, const struct gen_range *r)
+{
+	unsigned row = r->mmu * 2 + r->write;
+	unsigned n = row * X86_SITE_ROW + g->site_next[row]++ % X86_SITE_ROW;
+
+	g->site[g->site_count++] = (struct gen_site){(uint16_t)n, g->guest_offset};
+	c->site = true;
+	c->range = *r;
+	c->entry = CPU(site) + (int32_t)(n * sizeof(struct x86_site));
+}
+
+/* Is it the page of the time before? The distance to host memory comes from a place that does not
+ * depend on the address, so the access need not wait for it. An entry that was cleared has no
+ * distance, and a tag that the first form never finds. */
+static void site_find(struct gen *g, struct cold *c, unsigned ra, unsigned t1, unsigned t2)
+{
+	const struct gen_range *r = &c->range;
+	int32_t bytes = r->hi - r->lo + 1;
+
+	c->linear = (uint8_t)ra;
+	c->addend = (uint8_t)t1;
+	if (bytes == 1 && !r->lo) {
+		x64_mov_rr(&g->a, 8, t2, ra);
+		x64_alu_ri(&g->a, X64_AND, 8, t2, -(int32_t)PAGE_BYTES | (int32_t)r->align);
+		x64_alu_rm(&g->a, X64_CMP, 8, t2, site_part(c, offsetof(struct x86_site, tag)));
+		c->from[0] = x64_jcc(&g->a, X64_NE, NULL);
+		x64_mov_rm(&g->a, 8, t1, site_part(c, offsetof(struct x86_site, addend)));
+	} else {
+		if (r->align) {
+			x64_test_ri(&g->a, 4, ra, (int32_t)r->align);
+			c->from[2] = x64_jcc(&g->a, X64_NE, NULL);
+		}
+		mov_or_lea(g, 8, t2, ra, r->lo);
+		x64_alu_rm(&g->a, X64_XOR, 8, t2, site_part(c, offsetof(struct x86_site, tag)));
+		x64_alu_ri(&g->a, X64_CMP, 8, t2, (int32_t)PAGE_BYTES - bytes);
+		c->from[0] = x64_jcc(&g->a, X64_A, NULL);
+		x64_mov_rm(&g->a, 8, t1, site_part(c, offsetof(struct x86_site, addend)));
+		x64_test_rr(&g->a, 8, t1, t1);
+		c->from[1] = x64_jcc(&g->a, X64_E, NULL);
+	}
+	c->found = g->a.at;
+}
+
+void gen_cold_site(struct gen *g, const struct cold *c)
+{
+	const struct gen_range *r = &c->range;
+	unsigned ra = c->linear;
+
+	x64_push(&g->a, X64_RAX);
+	x64_push(&g->a, X64_RCX);
+	x64_push(&g->a, X64_RDX);
+	if (ra == X64_RCX)
+		x64_lea(&g->a, 8, X64_RAX, x64_at(ra, r->lo));
+	x64_lea(&g->a, 8, X64_RCX, x64_at(ra, r->hi));
+	if (ra != X64_RCX)
+		x64_lea(&g->a, 8, X64_RAX, x64_at(ra, r->lo));
+	x64_alu_ri(&g->a, X64_AND, 8, X64_RCX, -(int32_t)PAGE_BYTES | (int32_t)r->align);
+	x64_lea(&g->a, 8, X64_RDX, x64_at(X64_RBP, c->entry));
+	x64_call(&g->a, g->thunks.fill[r->mmu * 2 + r->write]);
+	x64_mov_mr(&g->a, 8, x64_at(X64_RBP, FRAME(kept)), X64_RAX);
+	x64_pop(&g->a, X64_RDX);
+	x64_pop(&g->a, X64_RCX);
+	x64_pop(&g->a, X64_RAX);
+	x64_mov_rm(&g->a, 8, c->addend, x64_at(X64_RBP, FRAME(kept)));
+	x64_jcc(&g->a, X64_E, c->found);
+}
+
+/* Find the page of the access of c, at ra, and of all in its group p (or NULL) if it is the first:
+ * t1 becomes the distance to host memory, for the others too. If that fails, the first tries alone.
+ */
+static void find(struct gen *g, struct cold *c, struct gen_group *p, const struct gen_range *r,
+		 unsigned ra, unsigned t1, unsigned t2)
+{
+	if (p) {
+		c->alone = true;
+		c->address = x64_at(ra, 0);
+		c->reg = (uint8_t)t1;
+	}
+	if (has_site(g, c)) {
+		site_take(g, c, r);
+		site_find(g, c, ra, t1, t2);
+		if (p)
+			p->slot = c->entry + (int32_t)offsetof(struct x86_site, addend);
+		return;
+	}
+	c->from[0] = probe(g, r, ra, t1, t2);
+	x64_mov_rm(&g->a, 8, t1, addend(r->mmu, t1));
+	if (p) {
+		c->zero = p->slot;
+		x64_mov_mr(&g->a, 8, slot_of(p), t1);
+	}
 }
 
 /* Another access of group p: t1 becomes the distance. Returns the jump if there is none. */
@@ -241,7 +333,6 @@ static struct cold *cold_alone(struct gen *g, unsigned kind, const struct ir_ins
 	struct cold *c = cold_access(g, kind, i, t1, from);
 
 	c->alone = true;
-	c->zero = X64_NO_REG;
 	c->address = m;
 	return c;
 }
@@ -268,12 +359,11 @@ static void load_again(struct gen *g, const struct ir_insn *i, ir_ref v, const s
 
 void emit_load(struct gen *g, const struct ir_insn *i, ir_ref v)
 {
-	const struct gen_group *p = group_of(g, v);
+	struct gen_group *p = group_of(g, v);
 	bool vec = g->val[v].flags & VAL_VEC, temp, rmw = !p && gen_is_rmw(g, i), pinned;
-	struct range range = range_of(i, i->aux & X86_MEM_RMW);
+	struct gen_range range = range_of(i, i->aux & X86_MEM_RMW);
 	unsigned ra, d, t1, t2;
 	struct cold *c;
-	uint8_t *from;
 
 	gen_rmw_cancel(g);
 	if (p && p->first != v) {
@@ -287,15 +377,11 @@ void emit_load(struct gen *g, const struct ir_insn *i, ir_ref v)
 	pinned = g->val[v].flags & VAL_ALIAS;
 	t1 = gen_temp(g);
 	t2 = vec || pinned || d == ra ? gen_temp(g) : d;
-	from = probe(g, &range, ra, t1, t2);
-	c = cold_access(g, COLD_LOAD, i, ra, from);
+	c = cold_access(g, COLD_LOAD, i, ra, NULL);
+	find(g, c, p, &range, ra, t1, t2);
 	c->reg2 = (uint8_t)d;
 	c->vec = vec;
 	c->vex = g->val[v].flags & VAL_VEX;
-	if (p)
-		group_found(g, p, c, ra, t1);
-	else
-		x64_mov_rm(&g->a, 8, t1, addend(i->mmu, t1));
 	if (rmw) {
 		x64_alu_rr(&g->a, X64_ADD, 8, t1, ra);
 		load_from(g, i, v, d, x64_at(t1, 0));
@@ -348,10 +434,10 @@ static bool store_again(struct gen *g, const struct ir_insn *i, bool is_const, i
 
 void emit_store(struct gen *g, const struct ir_insn *i, ir_ref v)
 {
-	const struct gen_group *p = group_of(g, v);
+	struct gen_group *p = group_of(g, v);
 	ir_ref x = gen_rep(g, i->arg[1]), base;
 	bool vec = g->val[x].flags & VAL_VEC, temp, is_const, again = p && p->first != v;
-	struct range range = p ? range_of_group(p) : range_of(i, true);
+	struct gen_range range = p ? range_of_group(p) : range_of(i, true);
 	unsigned ra = X64_NO_REG, r = X64_NO_REG, t1, t2;
 	int32_t imm = 0;
 	struct x64_mem m;
@@ -383,12 +469,8 @@ void emit_store(struct gen *g, const struct ir_insn *i, ir_ref v)
 		m = group_operand(g, m, t1);
 	} else {
 		t2 = gen_temp(g);
-		from = probe(g, &range, ra, t1, t2);
-		c = cold_access(g, COLD_STORE, i, ra, from);
-		if (p)
-			group_found(g, p, c, ra, t1);
-		else
-			x64_mov_rm(&g->a, 8, t1, addend(i->mmu, t1));
+		c = cold_access(g, COLD_STORE, i, ra, NULL);
+		find(g, c, p, &range, ra, t1, t2);
 		m = x64_at_index(ra, t1, 0, 0);
 	}
 	c->reg2 = (uint8_t)r;
@@ -413,13 +495,13 @@ void gen_cold_alone(struct gen *g, const struct cold *c)
 {
 	const struct ir_insn *i = &g->b->insn[c->index];
 	bool store = c->kind == COLD_STORE;
-	struct range range = range_of(i, store || (i->aux & X86_MEM_RMW));
+	struct gen_range range = range_of(i, store || (i->aux & X86_MEM_RMW));
 	unsigned value = store && !c->vec ? c->reg2 : X64_NO_REG;
 	unsigned x = other_than(c->reg, value, value), y = other_than(c->reg, value, x);
 	uint8_t *miss;
 
-	if (c->zero != X64_NO_REG)
-		x64_mov_mi(&g->a, 8, x64_at(X64_RBP, FRAME(group) + 8 * (int32_t)c->zero), 0);
+	if (c->zero)
+		x64_mov_mi(&g->a, 8, x64_at(X64_RBP, c->zero), 0);
 	x64_lea(&g->a, 8, c->reg, c->address);
 	x64_push(&g->a, x);
 	x64_push(&g->a, y);
@@ -456,7 +538,7 @@ static void cold_atomic(struct gen *g, const struct ir_insn *i, unsigned ra, uns
 
 static void atomic_exchange(struct gen *g, const struct ir_insn *i, ir_ref v)
 {
-	struct range range = range_of(i, true);
+	struct gen_range range = range_of(i, true);
 	bool temp;
 	unsigned ra = gen_address(g, i, &temp), rb, d, t1, t2, bytes = bytes_of(i);
 	struct cold *c;
@@ -483,7 +565,7 @@ static void atomic_exchange(struct gen *g, const struct ir_insn *i, ir_ref v)
 
 static void atomic_compare(struct gen *g, const struct ir_insn *i, ir_ref v)
 {
-	struct range range = range_of(i, true);
+	struct gen_range range = range_of(i, true);
 	bool temp;
 	unsigned ra, rn, t1, bytes = bytes_of(i);
 	struct cold *c;
@@ -515,7 +597,7 @@ static enum x64_alu atomic_alu(unsigned op)
  * operand's register holds the new value for a moment: there may be no other. */
 static void atomic_logic(struct gen *g, const struct ir_insn *i, ir_ref v)
 {
-	struct range range = range_of(i, true);
+	struct gen_range range = range_of(i, true);
 	bool temp, unused = g->val[v].uses == 0;
 	unsigned ra, rb, t1, bytes = bytes_of(i);
 	struct cold *c;

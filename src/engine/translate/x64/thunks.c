@@ -258,6 +258,62 @@ static uint8_t *emit_vec_load(struct thunk_gen *t)
 	return at;
 }
 
+/* Look up RAX to RCX and keep what is found in the entry of cpu->site at RDX. */
+static uint8_t *emit_fill(struct thunk_gen *t, unsigned mmu, bool write)
+{
+	enum { SOON = 2048, STRIKES = 16 }; /* instructions; times */
+	struct x64_asm *a = t->a;
+	int32_t tlb = CPU(tlb) + (int32_t)(mmu * sizeof(struct x86_tlb));
+	int32_t tags = write ? (int32_t)offsetof(struct x86_tlb, tag_write)
+			     : (int32_t)offsetof(struct x86_tlb, tag_read);
+	uint8_t *at = a->at, *miss, *over;
+
+	x64_push(a, X64_R8);
+	x64_mov_rr(a, 4, X64_R8, X64_RAX);
+	x64_shift_ri(a, X64_SHR, 4, X64_R8, PAGE_BITS);
+	x64_alu_ri(a, X64_AND, 4, X64_R8, X86_TLB_SIZE - 1);
+	x64_alu_rm(a, X64_CMP, 8, X64_RCX, x64_at_index(X64_RBP, X64_R8, 3, tlb + tags));
+	miss = x64_jcc(a, X64_NE, NULL);
+	x64_mov_rm(
+		a, 8, X64_RAX,
+		x64_at_index(X64_RBP, X64_R8, 3, tlb + (int32_t)offsetof(struct x86_tlb, addend)));
+	x64_alu_mi(a, X64_CMP, 4, x64_at(X64_RDX, offsetof(struct x86_site, used)), 0);
+	over = x64_jcc_short(a, X64_NE);
+	x64_mov_rm(a, 8, X64_R8, cpu_at(CPU(site_count)));
+	x64_mov_mr(a, 8, x64_at_index(X64_RBP, X64_R8, 3, CPU(site_used)), X64_RDX);
+	x64_alu_mi(a, X64_ADD, 8, cpu_at(CPU(site_count)), 1);
+	x64_mov_mi(a, 4, x64_at(X64_RDX, offsetof(struct x86_site, used)), 1);
+	x64_land_short(a, over);
+	x64_mov_mr(a, 8, x64_at(X64_RDX, offsetof(struct x86_site, tag)), X64_RCX);
+	x64_mov_mr(a, 8, x64_at(X64_RDX, offsetof(struct x86_site, addend)), X64_RAX);
+	/* instructions since the last time: the budget falls */
+	x64_mov_rm(a, 8, X64_RCX, x64_at(X64_RDX, offsetof(struct x86_site, budget)));
+	x64_mov_rm(a, 8, X64_R8, cpu_at(CPU(budget)));
+	x64_mov_mr(a, 8, x64_at(X64_RDX, offsetof(struct x86_site, budget)), X64_R8);
+	x64_alu_rr(a, X64_SUB, 8, X64_RCX, X64_R8);
+	x64_mov_rm(a, 4, X64_R8, x64_at(X64_RDX, offsetof(struct x86_site, strikes)));
+	x64_lea(a, 4, X64_R8, x64_at(X64_R8, 1));
+	x64_alu_ri(a, X64_CMP, 8, X64_RCX, SOON);
+	over = x64_jcc_short(a, X64_B);
+	x64_shift_ri(a, X64_SHR, 4, X64_R8, 1);
+	x64_land_short(a, over);
+	x64_mov_mr(a, 4, x64_at(X64_RDX, offsetof(struct x86_site, strikes)), X64_R8);
+	x64_alu_ri(a, X64_CMP, 4, X64_R8, STRIKES);
+	over = x64_jcc_short(a, X64_NE);
+	x64_mov_mr(a, 8, cpu_at(CPU(site_wanders)), X64_RDX);
+	x64_mov_mi(a, 4, x64_at(X64_RDX, offsetof(struct x86_site, strikes)), 0);
+	x64_land_short(a, over);
+	x64_alu_rr(a, X64_CMP, 8, X64_RAX, X64_RAX);
+	x64_pop(a, X64_R8);
+	x64_ret(a);
+	x64_patch(miss, a->at);
+	x64_mov_mi(a, 8, x64_at(X64_RDX, offsetof(struct x86_site, tag)), X86_TLB_INVALID);
+	x64_mov_mi(a, 8, x64_at(X64_RDX, offsetof(struct x86_site, addend)), 0);
+	x64_pop(a, X64_R8);
+	x64_ret(a);
+	return at;
+}
+
 static uint8_t *emit_indirect(struct thunk_gen *t, const uint8_t *miss)
 {
 	uint8_t *at = t->a->at;
@@ -347,6 +403,8 @@ void thunks_emit(struct x64_asm *a, struct thunks *t, const struct pins *p, unsi
 	t->atomic = emit_access(&g, (uintptr_t)calls->atomic, abort);
 	t->vop = emit_vop_call(&g);
 	t->vec_load = emit_vec_load(&g);
+	for (unsigned row = 0; row < 2 * X86_MMU_COUNT; row++)
+		t->fill[row] = emit_fill(&g, row / 2, row & 1);
 }
 
 /* ---- which registers */
