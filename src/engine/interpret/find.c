@@ -46,6 +46,7 @@ void find_flush_jumps(void *opaque, bool global)
 static void flush_cache(struct engine_cpu *e)
 {
 	cache_flush(e->cache);
+	e->flushes++;
 	find_clear_jumps(e); /* its blocks are no more */
 	e->hot.link = NULL;
 	e->hot.block = NULL;

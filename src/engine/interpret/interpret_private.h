@@ -57,6 +57,7 @@ struct engine_cpu {
 	struct engine_group *group;
 	struct translator *translator;
 	struct cache *cache;
+	unsigned flushes; /* of the cache: blocks found before one are no more */
 	struct written written;
 };
 

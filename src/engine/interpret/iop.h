@@ -146,7 +146,7 @@ enum interp_stop {
  * address space, a count for those. Only modes in which the linear address is rip and nothing is due
  * between instructions stand in it.
  */
-enum { INTERP_JUMP_BITS = 12, INTERP_JUMP_SIZE = 1 << INTERP_JUMP_BITS };
+enum { INTERP_JUMP_BITS = 14, INTERP_JUMP_SIZE = 1 << INTERP_JUMP_BITS };
 struct interp_jump {
 	uint64_t rip;
 	uint64_t gen; /* 0: empty */

@@ -67,6 +67,8 @@ static void record(struct translate *t, struct iblock *head, struct recording *r
 	struct iblock *b = head, *next;
 	unsigned known = 0;
 
+	unsigned flushes = t->interp->flushes;
+
 	for (unsigned n = 0; n < RECORD_BLOCKS_MAX; n++) {
 		bool jumped = !falls_through(b);
 
@@ -78,7 +80,7 @@ static void record(struct translate *t, struct iblock *head, struct recording *r
 			interp_step(t->interp, NULL);
 			return;
 		}
-		if (!goes_on(t, head, next, r) && next != head)
+		if (t->interp->flushes != flushes || (!goes_on(t, head, next, r) && next != head))
 			return;
 		if (jumped)
 			r->path[r->len++] = next->gpa & PAGE_OFFSET_MASK;
@@ -110,6 +112,7 @@ void trace_hot(struct translate *t, struct iblock *b)
 	struct x86_cpu *cpu = t->cpu;
 	struct compile_at at = {.rip = cpu->rip, .gpa = b->gpa, .mode = b->mode};
 	struct recording r = {.len = 0};
+	unsigned flushes = t->interp->flushes;
 	bool rom;
 
 	at.page = b->gpa2 == ~0ull ? space_ram_page(cpu->space, b->gpa, &rom) : NULL;
@@ -125,7 +128,7 @@ void trace_hot(struct translate *t, struct iblock *b)
 		at.path_len = r.len;
 		at.loop = r.loop;
 	}
-	if (b->dead)
+	if (t->interp->flushes != flushes || b->dead)
 		return;
 	b->heat = compile(t, &at) ? 1 : UINT32_MAX;
 }

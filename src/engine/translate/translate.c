@@ -160,6 +160,7 @@ static void step_interpreter(struct translate *t, struct tblock *to)
 	struct x86_cpu *cpu = t->cpu;
 	struct engine_cpu *e = t->interp;
 	struct iblock *b = find_block(e);
+	unsigned flushes;
 
 	if (b && (cpu->mode & X86_MODE_POLLS))
 		b->heat = UINT32_MAX; /* one instruction at a time */
@@ -175,8 +176,10 @@ static void step_interpreter(struct translate *t, struct tblock *to)
 	} else if (cpu->budget < to->insns) {
 		t->link = NULL;
 		b->heat = 2; /* not hot for once: the interpreter does the last few */
+		flushes = e->flushes;
 		interp_step(e, b);
-		b->heat = 1;
+		if (e->flushes == flushes)
+			b->heat = 1;
 	} else {
 		run_block(t, to);
 	}
@@ -311,6 +314,7 @@ static int cpu_create(struct engine_cpu **out, struct engine_group *g, struct x8
 {
 	struct translate *t = host_alloc(sizeof(*t));
 	size_t bytes = cfg->code_cache_bytes ? cfg->code_cache_bytes : DEFAULT_CODE_BYTES;
+	size_t interp_bytes = INTERP_BYTES;
 	uint32_t hot = cfg->hot_threshold ? cfg->hot_threshold : DEFAULT_HOT;
 	struct engine_cpu *e;
 	int r;
@@ -318,7 +322,7 @@ static int cpu_create(struct engine_cpu **out, struct engine_group *g, struct x8
 	if (!t)
 		return error_set(err, -ENOMEM, "out of memory for the translator");
 	if (cfg->stress & ENGINE_STRESS_TINY_CACHE)
-		bytes = 1 << 20;
+		bytes = interp_bytes = 1 << 20;
 	t->cfg = *cfg;
 	t->cpu = cpu;
 	t->dump.cfg = &t->cfg;
@@ -330,7 +334,7 @@ static int cpu_create(struct engine_cpu **out, struct engine_group *g, struct x8
 			       : TRACE_INSNS;
 	r = code_create(&t->code, cpu->space, bytes, cpu, &t->cfg, err);
 	if (!r)
-		r = interp_create(&e, g, cpu, cfg, INTERP_BYTES, hot, err);
+		r = interp_create(&e, g, cpu, cfg, interp_bytes, hot, err);
 	if (r) {
 		code_destroy(t->code);
 		host_free(t);

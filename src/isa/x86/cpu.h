@@ -104,7 +104,7 @@ union x86_vec { /* one YMM register; the XMM register is its low half */
 /* What a block's meaning depends on beside its bytes; part of the block key. See mode.h. */
 typedef uint32_t x86_mode_t;
 
-enum { X86_TLB_BITS = 12, X86_TLB_SIZE = 1 << X86_TLB_BITS, X86_ITLB_SIZE = 1024 };
+enum { X86_TLB_BITS = 12, X86_TLB_SIZE = 1 << X86_TLB_BITS, X86_ITLB_SIZE = X86_TLB_SIZE };
 /* MMU index: who is asking. SMAP: supervisor with user pages forbidden. */
 enum x86_mmu_index { X86_MMU_USER, X86_MMU_KERNEL, X86_MMU_KERNEL_SMAP, X86_MMU_COUNT };
 
