@@ -12,6 +12,7 @@ const struct vm_attach_kind *const vm_attach_registry[] = {
 	&vm_attach_balloon,
 	&vm_attach_console,
 	&vm_attach_disk,
+	&vm_attach_net,
 	&vm_attach_rng,
 	&vm_attach_share,
 	NULL,

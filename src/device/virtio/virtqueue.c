@@ -92,18 +92,27 @@ int virtqueue_pop(struct virtqueue *q, struct virtq_chain *c)
 
 void virtqueue_push(struct virtqueue *q, const struct virtq_chain *c, uint32_t written)
 {
-	if (q->in_use)
-		q->in_use--;
+	virtqueue_push_all(q, c, &written, 1);
+}
+
+void virtqueue_push_all(struct virtqueue *q, const struct virtq_chain *c, const uint32_t *written,
+			unsigned n)
+{
+	unsigned slots = 0;
+
+	q->in_use -= (uint16_t)(n < q->in_use ? n : q->in_use);
 	if (q->resetting) {
 		if (!q->in_use)
 			virtqueue_reset(q);
 		return;
 	}
-	if (!usable(q))
+	if (!usable(q) || !n)
 		return;
-	kind(q)->push(q, c, written);
+	for (unsigned i = 0; i < n; i++)
+		slots += c[i].slots;
+	kind(q)->push(q, c, written, n);
 	virtq_fence();
-	if (kind(q)->wanted(q, c->slots))
+	if (kind(q)->wanted(q, (uint16_t)slots))
 		q->interrupt = 1;
 }
 

@@ -73,6 +73,10 @@ int virtqueue_pop(struct virtqueue *q, struct virtq_chain *c);
 /* Give back; written: how many bytes were written from the start of its device-writable part. Sets
  * q->interrupt if the driver wants to hear of it. */
 void virtqueue_push(struct virtqueue *q, const struct virtq_chain *c, uint32_t written);
+/* The same for n of them (up to VIRTQ_SIZE_MAX) that belong together: the driver sees all or none.
+ */
+void virtqueue_push_all(struct virtqueue *q, const struct virtq_chain *c, const uint32_t *written,
+			unsigned n);
 
 /* Untake: a place in the ring to go back to, for devices that take several chains and may find
  * that they are not enough. Nothing may be pushed between mark and rewind. */

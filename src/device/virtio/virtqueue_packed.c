@@ -83,21 +83,34 @@ static int pop(struct virtqueue *q, struct virtq_chain *c)
 	return 1;
 }
 
-static void push(struct virtqueue *q, const struct virtq_chain *c, uint32_t written)
+/* The driver looks at one entry after another: the first one's flags, written last, show all. */
+static void push(struct virtqueue *q, const struct virtq_chain *c, const uint32_t *written,
+		 unsigned n)
 {
-	uint32_t at = q->used_index * VIRTQ_DESC_BYTES;
-	uint8_t *d = q->ring[VIRTQ_DESC] + at;
-	uint16_t flags = q->used_wrap ? VIRTQ_AVAIL | VIRTQ_USED : 0;
+	uint32_t first = q->used_index * VIRTQ_DESC_BYTES;
+	uint16_t first_flags = 0;
 
-	store_le32(d + 8, written);
-	store_le16(d + DESC_ID, c->id);
-	virtq_store(d + DESC_FLAGS, (uint16_t)(flags | (written ? VIRTQ_WRITE : 0)));
-	virtq_wrote(q, VIRTQ_DESC, at + 8, 8);
-	q->used_index += c->slots;
-	if (q->used_index >= q->size) {
-		q->used_index -= q->size;
-		q->used_wrap ^= 1;
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t at = q->used_index * VIRTQ_DESC_BYTES;
+		uint8_t *d = q->ring[VIRTQ_DESC] + at;
+		uint16_t flags = (uint16_t)((q->used_wrap ? VIRTQ_AVAIL | VIRTQ_USED : 0) |
+					    (written[i] ? VIRTQ_WRITE : 0));
+
+		store_le32(d + 8, written[i]);
+		store_le16(d + DESC_ID, c[i].id);
+		if (i)
+			virtq_store(d + DESC_FLAGS, flags);
+		else
+			first_flags = flags;
+		virtq_wrote(q, VIRTQ_DESC, at + 8, 8);
+		q->used_index += c[i].slots;
+		if (q->used_index >= q->size) {
+			q->used_index -= q->size;
+			q->used_wrap ^= 1;
+		}
 	}
+	virtq_store(q->ring[VIRTQ_DESC] + first + DESC_FLAGS, first_flags);
+	virtq_wrote(q, VIRTQ_DESC, first + 8, 8);
 }
 
 static bool wanted(const struct virtqueue *q, uint16_t slots)

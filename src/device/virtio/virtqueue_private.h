@@ -70,7 +70,9 @@ struct virtq_kind {
 	void (*start)(struct virtqueue *q);
 	bool (*available)(const struct virtqueue *q);
 	int (*pop)(struct virtqueue *q, struct virtq_chain *c);
-	void (*push)(struct virtqueue *q, const struct virtq_chain *c, uint32_t written);
+	/* n of them, at least 1, which become visible at once. */
+	void (*push)(struct virtqueue *q, const struct virtq_chain *c, const uint32_t *written,
+		     unsigned n);
 	/* Whether the driver wants to hear of slots that were just given back. */
 	bool (*wanted)(const struct virtqueue *q, uint16_t slots);
 	void (*kicks)(struct virtqueue *q, bool on);

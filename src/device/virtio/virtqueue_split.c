@@ -88,15 +88,18 @@ static int pop(struct virtqueue *q, struct virtq_chain *c)
 	return 1;
 }
 
-static void push(struct virtqueue *q, const struct virtq_chain *c, uint32_t written)
+static void push(struct virtqueue *q, const struct virtq_chain *c, const uint32_t *written,
+		 unsigned n)
 {
-	uint32_t at = RING_ENTRIES + USED_BYTES * (q->used_index & (q->size - 1u));
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t at = RING_ENTRIES + USED_BYTES * (q->used_index & (q->size - 1u));
 
-	store_le32(q->ring[VIRTQ_DEVICE] + at, c->id);
-	store_le32(q->ring[VIRTQ_DEVICE] + at + 4, written);
-	q->used_index++;
+		store_le32(q->ring[VIRTQ_DEVICE] + at, c[i].id);
+		store_le32(q->ring[VIRTQ_DEVICE] + at + 4, written[i]);
+		q->used_index++;
+		virtq_wrote(q, VIRTQ_DEVICE, at, USED_BYTES);
+	}
 	virtq_store(q->ring[VIRTQ_DEVICE] + RING_INDEX, q->used_index);
-	virtq_wrote(q, VIRTQ_DEVICE, at, USED_BYTES);
 	virtq_wrote(q, VIRTQ_DEVICE, RING_INDEX, 2);
 }
 
