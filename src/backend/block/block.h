@@ -20,9 +20,11 @@ struct io_loop;
 struct image_options {
 	const char *format; /* "raw", "qcow2"; NULL: look */
 	bool write;
-	bool overlay; /* writes go to a temporary file that nobody else sees */
-	bool unsafe;  /* flush does not wait for the host's disk */
-	bool repair;  /* write to one that is marked corrupt, to repair it; nothing else */
+	bool overlay;  /* writes go to a temporary file that nobody else sees */
+	bool unsafe;   /* flush does not wait for the host's disk */
+	bool alone;    /* without what backs it: only to look at it */
+	bool unlocked; /* also if others write to it: only to look at its header */
+	bool repair;   /* write to one that is marked corrupt, to repair it; nothing else */
 	/* Told once of something wrong that a person should know; from any thread. May be NULL. */
 	void (*warn)(void *opaque, const char *text);
 	void *opaque;

@@ -146,7 +146,7 @@ int image_file_temporary(struct image_file **out, struct error *err)
 		free(f);
 		return error_set(err, -ENOMEM, "out of memory");
 	}
-	f->unsafe = true;
+	f->unsafe = f->temporary = true;
 	f->fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (f->fd < 0) { /* not every file system can */
 		snprintf(name, sizeof(name), "%s/doppel-XXXXXX", dir);

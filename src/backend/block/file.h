@@ -17,6 +17,7 @@ struct image_file {
 	char *path; /* as given, for messages and for names beside it */
 	bool readonly, block_device;
 	bool unsafe;	/* sync does nothing */
+	bool temporary; /* gone when it is closed */
 	uint64_t bytes; /* when it was opened */
 	dev_t dev;
 	ino_t ino;

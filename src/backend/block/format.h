@@ -15,6 +15,8 @@ struct image_extent {
 	uint64_t at, bytes;
 };
 
+struct image_check;
+struct image_create;
 struct image_info;
 
 struct image_format {
@@ -26,10 +28,15 @@ struct image_format {
 	/* Write back what is cached; free state. 0 or -errno of writing. */
 	int (*close)(struct image *m);
 
+	/* Make a new one in an empty file. */
+	int (*create)(struct image_file *f, const struct image_create *c, struct error *err);
+
 	int (*readv)(struct image *m, uint64_t at, const struct io_piece *piece, unsigned pieces,
 		     uint64_t bytes);
 	int (*writev)(struct image *m, uint64_t at, const struct io_piece *piece, unsigned pieces,
 		      uint64_t bytes);
+	/* A whole unit, compressed if that makes it smaller. NULL: cannot. */
+	int (*write_packed)(struct image *m, uint64_t at, const void *buf, uint64_t bytes);
 	int (*zero)(struct image *m, uint64_t at, uint64_t bytes, bool unmap);
 	int (*discard)(struct image *m, uint64_t at, uint64_t bytes);
 	int (*flush)(struct image *m);
@@ -43,7 +50,9 @@ struct image_format {
 	 * returned. NULL: always does. */
 	unsigned (*enter)(struct image *m);
 	void (*leave)(struct image *m, unsigned token);
+	/* NULL: nothing to say, nothing to check. */
 	void (*info)(struct image *m, struct image_info *out);
+	int (*check)(struct image *m, bool repair, struct image_check *out, struct error *err);
 };
 
 enum {

@@ -11,6 +11,7 @@
 #include "base/bits.h"
 
 const struct image_format *const image_formats[] = {
+	&image_qcow2,
 	&image_raw, /* last: takes everything */
 	NULL,
 };
@@ -116,7 +117,7 @@ static int open_one(struct image **out, const char *path, const struct image_opt
 	r = image_file_open(&m->file, path, o->write ? IMAGE_FILE_WRITE : IMAGE_FILE_READ, err);
 	if (r == 0)
 		r = check_chain(m, err);
-	if (r == 0)
+	if (r == 0 && !o->unlocked)
 		r = image_file_lock(m->file, err);
 	if (r == 0)
 		r = choose_format(m, o->format, err);
@@ -174,6 +175,31 @@ int image_open_backing(struct image *m, const char *name, const char *format, st
 	return r ? error_set(err, r, "%s", why.text) : 0;
 }
 
+/* A temporary image on top; what was opened becomes its backing image. */
+static int put_overlay(struct image **io, const struct image_options *o, struct error *err)
+{
+	struct image *m = calloc(1, sizeof(*m)), *base = *io;
+	int r;
+
+	if (!m)
+		return error_set(err, -ENOMEM, "out of memory");
+	m->format = &image_qcow2;
+	m->bytes = base->bytes;
+	m->unsafe = true;
+	m->warn = o->warn;
+	m->opaque = o->opaque;
+	r = image_file_temporary(&m->file, err);
+	if (r == 0)
+		r = image_qcow2_overlay(m, base, err);
+	if (r) {
+		image_free(m);
+		return r;
+	}
+	base->front = m;
+	*io = m;
+	return 0;
+}
+
 int image_open(struct image **out, const char *path, const struct image_options *o,
 	       struct error *err)
 {
@@ -187,8 +213,11 @@ int image_open(struct image **out, const char *path, const struct image_options 
 	if (r)
 		return r;
 	if (o->overlay) {
-		image_close(m);
-		return error_set(err, -ENOTSUP, "disk %s: overlays are not there yet", path);
+		r = put_overlay(&m, o, err);
+		if (r) {
+			image_close(m);
+			return r;
+		}
 	}
 	*out = m;
 	return 0;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/block/info.h"
 #include "base/bits.h"
 
 enum { ZERO_BUFFER = 65536 };
@@ -20,6 +21,17 @@ static int raw_open(struct image *m, const struct image_options *o, struct error
 	m->unit_bytes = 4096;
 	m->bytes = align_up(m->file->bytes, BLOCK_SECTOR);
 	return 0;
+}
+
+static int raw_create(struct image_file *f, const struct image_create *c, struct error *err)
+{
+	int r;
+
+	if (c->backing)
+		return error_set(err, -EINVAL, "disk %s: a raw image has no backing file", f->path);
+	r = image_file_resize(f, c->bytes);
+	return r ? error_set(err, r, "disk %s: cannot make it as large: %s", f->path, strerror(-r))
+		 : 0;
 }
 
 static int raw_flush(struct image *m)
@@ -94,6 +106,7 @@ const struct image_format image_raw = {
 	.text = "the disk byte for byte, or a block device",
 	.open = raw_open,
 	.close = raw_close,
+	.create = raw_create,
 	.readv = raw_readv,
 	.writev = raw_writev,
 	.zero = raw_zero,
