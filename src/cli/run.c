@@ -62,6 +62,15 @@ static void on_log(void *opaque, const char *line)
 	funlockfile(stderr);
 }
 
+/* A disk is there to be booted from, but that takes firmware. */
+static bool wants_disk_boot(const struct run_options *o)
+{
+	for (unsigned i = 0; i < o->devices; i++)
+		if (strcmp(o->device[i].kind, "disk") == 0)
+			return true;
+	return false;
+}
+
 /* Images and arguments not given are those of the default guest. */
 static int find_guest(struct run_options *o)
 {
@@ -69,6 +78,10 @@ static int find_guest(struct run_options *o)
 
 	if (o->kernel)
 		return 0;
+	if (wants_disk_boot(o))
+		return cli_fail(CLI_EXIT_CONFIG,
+				"there is no firmware yet that boots from a disk: name the kernel "
+				"to boot with --kernel, and its --initrd and --append root=...");
 	if (!guest_find(&kernel, &initrd))
 		return cli_fail(CLI_EXIT_CONFIG,
 				"no --kernel was given and the default guest is not there: run "

@@ -1,4 +1,4 @@
-/* --disk: an image on the host, as a virtio or an IDE disk. */
+/* --disk: a disk image (backend/block/) behind a virtio block device or on the IDE controller. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,150 +6,168 @@
 
 #include "backend/block/block.h"
 #include "device/virtio/block.h"
+#include "vm/attach.h"
 #include "vm/keys.h"
 #include "vm/vm.h"
 
+enum { QUEUES_DEFAULT_MAX = 4 };
+
 enum bus { BUS_VIRTIO, BUS_IDE };
 
-struct disk_spec {
+struct disk_attached {
+	struct disk *disk;
+	bool virtio; /* model is there */
+	struct virtio_block model;
+};
+
+struct disk_keys {
 	struct image_options image;
-	bool readonly;
-	unsigned bus;
 	const char *serial;
+	unsigned bus;
 	uint64_t queues;
 };
 
-static void warn(void *opaque, const char *text)
+static void destroy(void *opaque)
 {
-	struct doppel_vm *vm = opaque;
-	char line[512];
+	struct disk_attached *a = opaque;
 
-	snprintf(line, sizeof(line), "doppel: %s", text);
-	vm_log(vm, line);
+	if (a->virtio)
+		virtio_destroy(&a->model.device);
+	disk_destroy(a->disk);
+	free(a);
 }
 
-static int read_serial(struct disk_spec *d, struct keys *k, struct error *err)
+static int parse_serial(struct keys *k, struct disk_keys *out, struct error *err)
 {
-	d->serial = keys_text(k, "serial");
-	if (d->serial && strlen(d->serial) > 20)
+	out->serial = keys_text(k, "serial");
+	if (!out->serial)
+		return 0;
+	if (strlen(out->serial) > 20)
 		return error_set(err, -EINVAL, "disk %s: serial=%s: at most 20 characters", k->spec,
-				 d->serial);
+				 out->serial);
+	for (const char *c = out->serial; *c; c++)
+		if (*c < ' ' || *c > '~')
+			return error_set(err, -EINVAL, "disk %s: serial: ASCII only", k->spec);
 	return 0;
 }
 
-static int read_spec(struct disk_spec *d, struct doppel_vm *vm, struct keys *k, struct error *err)
+static int parse(struct keys *k, struct disk_keys *out, struct error *err)
 {
+	static const char *const formats[] = {"raw", "qcow2", NULL};
 	static const char *const buses[] = {"virtio", "ide", NULL};
 	static const char *const caches[] = {"writeback", "unsafe", NULL};
-	unsigned cache = 0;
-	int r = 0;
+	bool overlay = false, readonly = false;
+	unsigned format = 2, cache = 0;
+	int r = keys_word(k, "format", formats, &format, err);
 
-	*d = (struct disk_spec){.bus = BUS_VIRTIO, .queues = vm->cfg.cpus};
-	if (d->queues > VIRTIO_BLOCK_QUEUES_MAX)
-		d->queues = VIRTIO_BLOCK_QUEUES_MAX;
-	if (!*k->first)
-		r = error_set(err, -EINVAL, "disk %s: must begin with a file", k->spec);
-	d->image.format = keys_text(k, "format");
 	if (r == 0)
-		r = keys_flag(k, "overlay", &d->image.overlay, err);
+		r = keys_flag(k, "overlay", &overlay, err);
 	if (r == 0)
-		r = keys_flag(k, "readonly", &d->readonly, err);
+		r = keys_flag(k, "readonly", &readonly, err);
 	if (r == 0)
-		r = keys_word(k, "bus", buses, &d->bus, err);
+		r = keys_word(k, "bus", buses, &out->bus, err);
+	if (r == 0)
+		r = parse_serial(k, out, err);
+	if (r == 0)
+		r = keys_number(k, "queues", 1, VIRTIO_BLOCK_QUEUES_MAX, &out->queues, err);
 	if (r == 0)
 		r = keys_word(k, "cache", caches, &cache, err);
 	if (r == 0)
-		r = keys_number(k, "queues", 1, VIRTIO_BLOCK_QUEUES_MAX, &d->queues, err);
-	if (r == 0)
-		r = read_serial(d, k, err);
-	d->image.write = !d->readonly;
-	d->image.unsafe = cache == 1;
-	d->image.warn = warn;
-	d->image.opaque = vm;
-	return r ? r : keys_done(k, err);
+		r = keys_done(k, err);
+	if (r)
+		return r;
+	if (!*k->first)
+		return error_set(err, -EINVAL, "disk: no file is named: --disk FILE");
+	if (overlay && readonly)
+		return error_set(err, -EINVAL,
+				 "disk %s: overlay is for writing, readonly forbids it", k->spec);
+	out->image.format = formats[format];
+	out->image.overlay = overlay;
+	out->image.write = !readonly;
+	out->image.unsafe = cache == 1;
+	return 0;
 }
 
-static void free_disk(void *opaque)
+static void warn(void *opaque, const char *text)
 {
-	disk_destroy(opaque);
+	char line[544];
+
+	snprintf(line, sizeof(line), "doppel: %s", text);
+	vm_log(opaque, line);
 }
 
-static int open_disk(struct block_disk **out, const struct disk_spec *d, struct doppel_vm *vm,
-		     const char *path, struct error *err)
+/* The host end; what is made so far is freed by the caller. */
+static int open_disk(struct doppel_vm *vm, const char *path, const struct disk_keys *k,
+		     struct disk_attached *a, struct error *err)
 {
-	struct image *image;
-	struct disk *disk;
-	int r = image_open(&image, path, &d->image, err);
+	struct block_disk *face;
+	struct image *m;
+	int r = image_open(&m, path, &k->image, err);
 
 	if (r)
 		return r;
-	r = disk_create(&disk, vm_attach_loop(vm), image, err);
+	if (image_bytes(m) == 0)
+		r = error_set(err, -ENODATA, "disk %s: the file is empty", path);
+	if (r == 0)
+		r = disk_create(&a->disk, vm_attach_loop(vm), m, err);
 	if (r) {
-		image_close(image);
+		image_close(m);
 		return r;
 	}
-	*out = disk_face(disk);
-	(*out)->readonly = d->readonly;
-	if (d->serial)
-		strcpy((*out)->serial, d->serial);
-	return vm_attach_owned(vm, free_disk, disk, err);
+	face = disk_face(a->disk);
+	if (k->serial)
+		strncpy(face->serial, k->serial, sizeof(face->serial) - 1);
+	return 0;
 }
 
-static void free_model(void *opaque)
+static int attach_model(struct doppel_vm *vm, const struct disk_keys *k, struct disk_attached *a,
+			struct error *err)
 {
-	struct virtio_block *b = opaque;
+	struct machine_device d = {.kind = MACHINE_IDE_DISK};
 
-	virtio_destroy(&b->device);
-	free(b);
+	d.name = vm_attach_name(vm, "disk");
+	if (k->bus == BUS_IDE) {
+		d.disk = disk_face(a->disk);
+		return vm_attach_device(vm, &d, err);
+	}
+	virtio_block_init(&a->model, d.name, disk_face(a->disk), (unsigned)k->queues);
+	a->virtio = true;
+	d.kind = MACHINE_VIRTIO;
+	d.virtio = &a->model.device;
+	return vm_attach_device(vm, &d, err);
 }
 
-static int attach_virtio(struct doppel_vm *vm, const struct disk_spec *d, struct block_disk *disk,
-			 struct error *err)
+static int attach(struct doppel_vm *vm, const char *spec, struct error *err)
 {
-	struct machine_device md = {.kind = MACHINE_VIRTIO, .name = vm_attach_name(vm, "disk")};
-	struct virtio_block *b = calloc(1, sizeof(*b));
-	int r;
+	struct disk_keys k = {.image = {.warn = warn, .opaque = vm}};
+	struct disk_attached *a;
+	struct keys keys;
+	int r = keys_parse(&keys, "disk", spec, true, err);
 
-	if (!b)
-		return error_set(err, -ENOMEM, "out of memory");
-	virtio_block_init(b, md.name, disk, (unsigned)d->queues);
-	md.virtio = &b->device;
-	r = vm_attach_owned(vm, free_model, b, err);
-	return r ? r : vm_attach_device(vm, &md, err);
-}
-
-static int attach_ide(struct doppel_vm *vm, struct block_disk *disk, struct error *err)
-{
-	struct machine_device md = {.kind = MACHINE_IDE_DISK, .name = vm_attach_name(vm, "ide")};
-
-	md.disk = disk;
-	return vm_attach_device(vm, &md, err);
-}
-
-static int attach_disk(struct doppel_vm *vm, const char *spec, struct error *err)
-{
-	struct block_disk *disk;
-	struct disk_spec d;
-	struct keys k;
-	int r = keys_parse(&k, "disk", spec, true, err);
-
+	if (r)
+		return r;
+	k.queues = vm->cfg.cpus < QUEUES_DEFAULT_MAX ? vm->cfg.cpus : QUEUES_DEFAULT_MAX;
+	a = calloc(1, sizeof(*a));
+	r = a ? parse(&keys, &k, err) : error_set(err, -ENOMEM, "disk: out of memory");
 	if (r == 0)
-		r = read_spec(&d, vm, &k, err);
-	if (r == 0)
-		r = open_disk(&disk, &d, vm, k.first, err);
-	if (r == 0 && d.bus == BUS_IDE)
-		r = attach_ide(vm, disk, err);
-	else if (r == 0)
-		r = attach_virtio(vm, &d, disk, err);
-	keys_clear(&k);
+		r = open_disk(vm, keys.first, &k, a, err);
+	if (r) {
+		free(a);
+	} else {
+		r = vm_attach_owned(vm, destroy, a, err);
+		if (r == 0)
+			r = attach_model(vm, &k, a, err);
+	}
+	keys_clear(&keys);
 	return r;
 }
 
 const struct vm_attach_kind vm_attach_disk = {
 	.name = "disk",
-	.spec = "FILE[,format=raw|qcow2][,overlay][,readonly][,bus=virtio|ide]"
-		"[,serial=TEXT][,queues=N][,cache=writeback|unsafe]",
-	.text = "a disk image; with overlay the file is left as it is and what\n"
-		"is written is thrown away at the end",
-	.attach = attach_disk,
+	.spec = "FILE[,format=raw|qcow2][,overlay][,readonly][,bus=virtio|ide][,serial=TEXT]"
+		"[,queues=N][,cache=writeback|unsafe]",
+	.text = "a disk image or block device; overlay: what the guest writes\n"
+		"is thrown away at the end and FILE is left as it is;\n"
+		"cache=unsafe: do not wait for the host's disk",
+	.attach = attach,
 };

@@ -201,6 +201,44 @@ static void no_other_format_by_accident(void **state)
 	rig_clear(&g);
 }
 
+static void overlay_leaves_the_file_alone(void **state)
+{
+	static uint8_t out[64 * 1024], in[64 * 1024], was[MIB];
+	struct image_options o = {.write = true, .overlay = true};
+	struct image *m;
+	struct error err;
+	struct rig g;
+
+	rig_init(&g, "raw");
+	rig_file(&g, MIB);
+	assert_int_equal(rig_open(&g, (struct image_options){.write = true}, true), 0);
+	fill(was, MIB, 9);
+	assert_int_equal(rig_do(&g, BLOCK_WRITE, 0, MIB, was), 0);
+	rig_close(&g);
+	assert_int_equal(rig_open(&g, o, false), 0);
+	assert_int_equal(image_open(&m, g.path, &o, &err), 0); /* as many as there are */
+	fill(out, sizeof(out), 1);
+	assert_int_equal(rig_do(&g, BLOCK_WRITE, 1536, sizeof(out), out), 0);
+	assert_int_equal(rig_do(&g, BLOCK_ZERO, MIB - 32768, 32768, NULL), 0);
+	assert_int_equal(rig_do(&g, BLOCK_FLUSH, 0, 0, NULL), 0);
+	assert_int_equal(rig_do(&g, BLOCK_READ, 1536, sizeof(in), in), 0);
+	assert_memory_equal(in, out, sizeof(in));
+	assert_int_equal(rig_do(&g, BLOCK_READ, 0, 1536, in), 0);
+	assert_memory_equal(in, was, 1536);
+	assert_int_equal(rig_do(&g, BLOCK_READ, MIB - 512, 512, in), 0);
+	assert_int_equal(in[0], 0);
+	assert_int_equal(image_read(m, 1536, in, sizeof(in)), 0);
+	assert_memory_equal(in, was + 1536, sizeof(in));
+	assert_int_equal(image_close(m), 0);
+	rig_close(&g);
+	assert_int_equal(rig_open(&g, (struct image_options){0}, true), 0);
+	for (unsigned at = 0; at < MIB; at += sizeof(in)) {
+		assert_int_equal(rig_do(&g, BLOCK_READ, at, sizeof(in), in), 0);
+		assert_memory_equal(in, was + at, sizeof(in));
+	}
+	rig_clear(&g);
+}
+
 static void what_cannot_be_opened(void **state)
 {
 	struct rig g;
@@ -249,6 +287,7 @@ int main(void)
 		cmocka_unit_test(odd_sizes_end_in_zeroes),
 		cmocka_unit_test(one_writer_or_many_readers),
 		cmocka_unit_test(no_other_format_by_accident),
+		cmocka_unit_test(overlay_leaves_the_file_alone),
 		cmocka_unit_test(what_cannot_be_opened),
 		cmocka_unit_test(full_host),
 	};

@@ -387,3 +387,28 @@ def test_completion_names():
     for kind in ["machine", "engine", "cpu", "feature", "trace", "dump", "pass", "stress"]:
         assert doppel("__complete", kind).stdout
     assert doppel("__complete", "nonsense").stdout == ""
+
+
+# ---- disks
+
+def test_a_disk_is_not_booted_from_yet(tmp_path):
+    disk = tmp_path / "disk"
+    disk.write_bytes(bytes(1 << 20))
+    r = doppel("run", "--disk", str(disk), env={"DOPPEL_GUEST_DIR": str(tmp_path)})
+    assert r.returncode == 4
+    assert "--kernel" in r.stderr and r.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("spec,words", [
+    ("missing", "no such file"),
+    ("", "no file is named"),
+    ("missing,fromat=raw", "did you mean format?"),
+    ("missing,format=vmdk", "raw or qcow2"),
+    ("missing,queues=99", "1 to 16"),
+    ("missing,overlay,readonly", "readonly forbids it"),
+    ("missing,serial=123456789012345678901", "at most 20"),
+])
+def test_disk_that_cannot_be_had(guest, tmp_path, spec, words):
+    r = doppel("run", "--kernel", guest("p"), "--disk", spec, cwd=tmp_path)
+    assert r.returncode == 4
+    assert words in r.stderr and r.stderr.count("\n") == 1

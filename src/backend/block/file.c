@@ -414,7 +414,10 @@ int image_file_resize(struct image_file *f, uint64_t bytes)
 		return -EFBIG;
 	if (f->block_device)
 		return bytes <= f->bytes ? 0 : -ENOSPC;
-	return ftruncate(f->fd, (off_t)bytes) < 0 ? -errno : 0;
+	if (ftruncate(f->fd, (off_t)bytes) < 0)
+		return -errno;
+	f->bytes = bytes;
+	return 0;
 }
 
 bool image_file_is_hole(struct image_file *f, uint64_t at, uint64_t *bytes)

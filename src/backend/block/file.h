@@ -18,7 +18,7 @@ struct image_file {
 	bool readonly, block_device;
 	bool unsafe;	/* sync does nothing */
 	bool temporary; /* gone when it is closed */
-	uint64_t bytes; /* when it was opened */
+	uint64_t bytes; /* when it was opened or last resized */
 	dev_t dev;
 	ino_t ino;
 	/* What the host said it cannot do. Set by any thread, which may find out twice. */
