@@ -7,6 +7,7 @@
 #include "device/i8042.h"
 #include "device/i8254.h"
 #include "device/i8259.h"
+#include "device/ide.h"
 #include "device/ioapic.h"
 #include "device/kvmclock.h"
 #include "device/lapic.h"
@@ -27,6 +28,7 @@ const struct device_desc *const device_registry[] = {
 	&i8042_desc,
 	&i8254_desc,
 	&i8259_desc,
+	&ide_desc,
 	&ioapic_desc,
 	&kvmclock_desc,
 	&lapic_desc,

@@ -11,6 +11,7 @@
 #include "device/i8042.h"
 #include "device/i8254.h"
 #include "device/i8259.h"
+#include "device/ide.h"
 #include "device/mc146818.h"
 #include "device/pci/pci.h"
 #include "device/reset_port.h"
@@ -36,6 +37,7 @@ enum {
 	PC_IRQ_PIRQ_AC = 10, /* PCI's, for systems without the I/O APIC */
 	PC_IRQ_PIRQ_BD = 11,
 	PC_IRQ_MOUSE = 12,
+	PC_IRQ_IDE = 14, /* and 15: the second channel */
 	PC_IRQS = 16,
 	PC_PIN_PIT = 2, /* I/O APIC pin of IRQ 0 */
 	PC_PIN_PIRQ = 16, /* and of PIRQA to PIRQD */
@@ -52,6 +54,7 @@ enum {
 struct pc_pci {
 	uint32_t pirq[4];	   /* bit n: slot n drives it */
 	struct virtio_pci *virtio; /* one per cfg.device */
+	struct ide *ide;	   /* NULL: there are no IDE disks */
 	struct io_region *region[PCI_FUNCTIONS][PCI_BARS];
 	char name[32][24]; /* of regions, by slot */
 };

@@ -1,7 +1,8 @@
 /*
  * PCI on the `pc` machine: where functions sit, how their interrupts are routed, where their BARs
  * answer; and what firmware would do to them before it boots a system. Devices that the user asked
- * for take slots 2 to 31 in their order, each as function 0; pin INTA of slot n is PIRQ n % 4.
+ * for take slots 2 to 31 in their order, each as function 0; pin INTA of slot n is PIRQ n % 4. Slot
+ * 1 is a PIIX3's, if there are IDE disks.
  */
 #include "machine/pc/pc.h"
 
@@ -12,7 +13,7 @@
 #include "host/host.h"
 #include "isa/x86/fault.h"
 
-enum { SLOT_FIRST = 2, SLOTS = 32, PIRQS = 4 };
+enum { SLOT_PIIX = 1, SLOT_FIRST = 2, SLOTS = 32, PIRQS = 4, PIIX_IDE_FUNCTION = 1 };
 
 /* PIRQ n is pin 16 + n of the I/O APIC, and of the 8259s this input: */
 static const uint8_t pirq_isa[PIRQS] = {PC_IRQ_PIRQ_AC, PC_IRQ_PIRQ_BD, PC_IRQ_PIRQ_AC,
@@ -81,10 +82,15 @@ static int map_bars(struct machine *m, struct pci_function *f)
 
 /* ---- creation */
 
+static struct pci_wiring wiring(struct machine *m)
+{
+	return (struct pci_wiring){&m->memory,	 m->cfg.lock,	&m->cfg.worker,
+				   m->cfg.clock, m->cfg.timers, m->cfg.trace};
+}
+
 static int place(struct machine *m, struct pci_function *f, unsigned slot, const char *name)
 {
-	const struct pci_wiring w = {&m->memory,   m->cfg.lock,	  &m->cfg.worker,
-				     m->cfg.clock, m->cfg.timers, m->cfg.trace};
+	const struct pci_wiring w = wiring(m);
 
 	f->irq = (struct irq_line){pc_pci_irq, m, slot};
 	f->messages = (struct pci_messages){pc_pci_message, m};
@@ -111,6 +117,64 @@ static int create_one(struct machine *m, unsigned k, unsigned slot)
 	return place(m, &v->pci, slot, d->name);
 }
 
+/* ---- IDE */
+
+static int map_ide(struct machine *m, struct ide *ide)
+{
+	static const uint16_t command[IDE_CHANNELS] = {0x1f0, 0x170};
+	static const uint16_t control[IDE_CHANNELS] = {0x3f6, 0x376};
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < IDE_CHANNELS; i++) {
+		r = space_map_io(&m->ports, i ? "ide1" : "ide0", command[i], 8, &ide_command_io_ops,
+				 &ide->channel[i]);
+		if (r == 0)
+			r = space_map_io(&m->ports, i ? "ide1 control" : "ide0 control", control[i],
+					 1, &ide_control_io_ops, &ide->channel[i]);
+	}
+	return r ? r : map_bars(m, &ide->pci);
+}
+
+static int create_ide(struct machine *m)
+{
+	const struct pci_wiring w = wiring(m);
+	struct pc_pci *p = &pc_of(m)->pci;
+	struct pci_bus *bus = &pc_of(m)->pci_bus;
+
+	p->ide = host_alloc(sizeof(*p->ide));
+	if (!p->ide)
+		return -ENOMEM;
+	ide_init(p->ide, (struct irq_line){pc_irq, m, PC_IRQ_IDE},
+		 (struct irq_line){pc_irq, m, PC_IRQ_IDE + 1}, &w);
+	snprintf(p->name[SLOT_PIIX], sizeof(p->name[SLOT_PIIX]), "ide bus master");
+	if (!pci_bus_add(bus, &p->ide->bridge, SLOT_PIIX, 0) ||
+	    !pci_bus_add(bus, &p->ide->pci, SLOT_PIIX, PIIX_IDE_FUNCTION))
+		return -EBUSY;
+	return map_ide(m, p->ide);
+}
+
+static int create_ide_disks(struct machine *m, struct error *err)
+{
+	struct pc_pci *p = &pc_of(m)->pci;
+	unsigned n = 0;
+
+	for (unsigned k = 0; k < m->cfg.devices; k++) {
+		const struct machine_device *d = &m->cfg.device[k];
+		int r = 0;
+
+		if (d->kind != MACHINE_IDE_DISK)
+			continue;
+		if (!p->ide)
+			r = create_ide(m);
+		if (r)
+			return error_set(err, r, "%s: no room for an IDE controller", d->name);
+		if (!ide_attach(p->ide, n++, d->disk))
+			return error_set(err, -ENOSPC, "%s: no more than %d IDE disks", d->name,
+					 IDE_CHANNELS * IDE_DRIVES);
+	}
+	return 0;
+}
+
 int pc_pci_create(struct machine *m, struct error *err)
 {
 	unsigned slot = SLOT_FIRST;
@@ -132,11 +196,12 @@ int pc_pci_create(struct machine *m, struct error *err)
 			return error_set(err, r, "%s: no room on the PCI bus",
 					 m->cfg.device[k].name);
 	}
-	return 0;
+	return create_ide_disks(m, err);
 }
 
 void pc_pci_destroy(struct machine *m)
 {
+	host_free(pc_of(m)->pci.ide);
 	host_free(pc_of(m)->pci.virtio);
 }
 
@@ -230,9 +295,26 @@ static const struct device_desc *part_of_pci(const struct machine_device *d, uns
 	return NULL;
 }
 
+enum { IDE_PARTS = 3 };
+
+static const struct device_desc *part_of_ide(struct ide *ide, unsigned k, void **state)
+{
+	void *const states[IDE_PARTS] = {&ide->bridge, &ide->pci, ide};
+
+	*state = states[k];
+	return k == IDE_PARTS - 1 ? &ide_desc : &pci_function_desc;
+}
+
 const struct device_desc *pc_pci_device(struct machine *m, unsigned k, void **state,
 					const char **name)
 {
+	struct ide *ide = pc_of(m)->pci.ide;
+
+	if (ide && k < IDE_PARTS) {
+		*name = "ide";
+		return part_of_ide(ide, k, state);
+	}
+	k -= ide ? IDE_PARTS : 0;
 	for (unsigned i = 0; i < m->cfg.devices; i++) {
 		const struct machine_device *d = &m->cfg.device[i];
 		const struct device_desc *part = NULL;
