@@ -1,6 +1,7 @@
 /* Every device model, in the order of their names. */
 #include "device/device.h"
 #include "device/acpi_pm.h"
+#include "device/acpi_sleep.h"
 #include "device/debug_port.h"
 #include "device/e1000.h"
 #include "device/hpet.h"
@@ -16,11 +17,13 @@
 #include "device/pci/pci.h"
 #include "device/reset_port.h"
 #include "device/uart16550.h"
+#include "device/virtio/virtio_mmio.h"
 #include "device/virtio/virtio_pci.h"
 
 /* clang-format off */
 const struct device_desc *const device_registry[] = {
 	&acpi_pm_desc,
+	&acpi_sleep_desc,
 	&debug_console_desc,
 	&debug_exit_desc,
 	&e1000_desc,
@@ -38,7 +41,10 @@ const struct device_desc *const device_registry[] = {
 	&pci_host_desc,
 	&reset_port_desc,
 	&uart_desc,
+	&virtio_device_desc,
+	&virtio_mmio_desc,
 	&virtio_pci_desc,
+	&virtqueue_desc,
 	NULL,
 };
 /* clang-format on */

@@ -193,6 +193,14 @@ void aml_res_irq(struct aml *a, unsigned irq)
 	aml_bytes(a, d, sizeof(d));
 }
 
+void aml_res_interrupt(struct aml *a, uint32_t gsi, bool level)
+{
+	uint8_t d[9] = {0x89, 6, 0, level ? 1 : 3, 1}; /* consumer, active high; one number */
+
+	store_le32(d + 5, gsi);
+	aml_bytes(a, d, sizeof(d));
+}
+
 void aml_res_memory(struct aml *a, uint32_t base, uint32_t bytes)
 {
 	uint8_t d[12] = {0x86, 9, 0, 1}; /* 1: can be written */

@@ -37,6 +37,8 @@ void aml_end(struct aml *a, size_t mark);
 /* Resource descriptors (ACPI 6.5, 6.4). */
 void aml_res_io(struct aml *a, uint16_t base, uint8_t len);
 void aml_res_irq(struct aml *a, unsigned irq);
+/* The same for any interrupt source, of 5.2.13 numbering. */
+void aml_res_interrupt(struct aml *a, uint32_t gsi, bool level);
 /* Memory at a fixed place, read and write. */
 void aml_res_memory(struct aml *a, uint32_t base, uint32_t bytes);
 void aml_res_bus(struct aml *a, uint16_t first, uint16_t last);

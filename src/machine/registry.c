@@ -2,10 +2,12 @@
 #include <string.h>
 
 #include "machine/machine.h"
+#include "machine/microvm/microvm.h"
 #include "machine/pc/pc.h"
 
 const struct machine_desc *const machine_registry[] = {
 	&machine_pc,
+	&machine_microvm,
 	NULL,
 };
 

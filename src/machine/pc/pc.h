@@ -94,7 +94,7 @@ void pc_pci_firmware(struct machine *m);
 const struct device_desc *pc_pci_device(struct machine *m, unsigned k, void **state,
 					const char **name);
 
-/* pc_acpi.c: write the ACPI tables; returns the RSDP's address. */
-uint64_t pc_acpi_build(struct machine *m);
+/* pc_acpi.c: write the ACPI tables. */
+void pc_acpi_build(struct machine *m);
 
 #endif

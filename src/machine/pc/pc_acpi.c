@@ -4,63 +4,8 @@
  */
 #include <string.h>
 
-#include "machine/aml.h"
 #include "machine/pc/pc.h"
-
-/* Tables are written one after another from PC_ACPI on. */
-struct tables {
-	uint8_t *mem; /* of PC_ACPI */
-	size_t at;    /* next free offset */
-	uint32_t address[8];
-	unsigned count;
-};
-
-enum { HEADER_BYTES = 36 };
-
-static uint8_t checksum(const uint8_t *p, size_t len)
-{
-	uint8_t sum = 0;
-
-	while (len--)
-		sum = (uint8_t)(sum + *p++);
-	return (uint8_t)-sum;
-}
-
-static struct aml table_begin(struct tables *t, const char *signature, uint8_t revision)
-{
-	uint8_t h[HEADER_BYTES] = {0};
-	struct aml a;
-
-	t->at = align_up(t->at, 16);
-	a = (struct aml){.bytes = t->mem + t->at, .cap = PC_ACPI_END - PC_ACPI - t->at};
-	memcpy(h, signature, 4);
-	h[8] = revision;
-	memcpy(h + 10, "DOPPEL", 6);
-	memcpy(h + 16, "DOPPELPC", 8);
-	store_le32(h + 24, 1);
-	memcpy(h + 28, "DOPL", 4);
-	store_le32(h + 32, 1);
-	aml_bytes(&a, h, sizeof(h));
-	return a;
-}
-
-/* Close the table; returns its address. listed: it goes into the XSDT. */
-static uint32_t table_end(struct tables *t, struct aml *a, bool listed)
-{
-	uint32_t address = (uint32_t)(PC_ACPI + t->at);
-
-	store_le32(a->bytes + 4, (uint32_t)a->len);
-	a->bytes[9] = checksum(a->bytes, a->len);
-	t->at += a->len;
-	if (listed)
-		t->address[t->count++] = address;
-	return address;
-}
-
-static void put(struct aml *a, uint64_t v, unsigned bytes)
-{
-	aml_bytes(a, &v, bytes);
-}
+#include "machine/x86/acpi.h"
 
 /* ---- DSDT */
 static void uart_device(struct aml *a, const char *name, unsigned uid, uint16_t port, unsigned irq)
@@ -155,18 +100,12 @@ static void motherboard(struct aml *a)
 	aml_end(a, d);
 }
 
-static uint32_t build_dsdt(struct machine *m, struct tables *t)
+static uint32_t build_dsdt(struct machine *m, struct acpi_tables *t)
 {
-	struct aml a = table_begin(t, "DSDT", 2);
+	struct aml a = acpi_table_begin(t, "DSDT", 2);
 	size_t s;
 
-	aml_name(&a, "\\_S5_");
-	s = aml_package(&a, 4);
-	aml_integer(&a, ACPI_S5_TYPE);
-	aml_integer(&a, ACPI_S5_TYPE);
-	aml_integer(&a, 0);
-	aml_integer(&a, 0);
-	aml_end(&a, s);
+	acpi_s5(&a, ACPI_S5_TYPE);
 	s = aml_scope(&a, "\\_SB_");
 	pci_root(m, &a);
 	motherboard(&a);
@@ -177,21 +116,13 @@ static uint32_t build_dsdt(struct machine *m, struct tables *t)
 	uart_device(&a, "COM2", 2, 0x2f8, PC_IRQ_COM2);
 	uart_device(&a, "COM3", 3, 0x3e8, PC_IRQ_COM1);
 	uart_device(&a, "COM4", 4, 0x2e8, PC_IRQ_COM2);
-	for (unsigned i = 0; i < m->cfg.cpus; i++) {
-		char name[5] = {'C', (char)('0' + i / 100), (char)('0' + i / 10 % 10),
-				(char)('0' + i % 10), 0};
-		size_t d = aml_device(&a, name);
-		aml_name(&a, "_HID");
-		aml_string(&a, "ACPI0007");
-		aml_name_integer(&a, "_UID", i);
-		aml_end(&a, d);
-	}
+	acpi_processors(&a, m);
 	aml_end(&a, s);
-	return table_end(t, &a, false);
+	return acpi_table_end(t, &a, false);
 }
 
 /* ---- fixed tables */
-static uint32_t build_facs(struct tables *t)
+static uint32_t build_facs(struct acpi_tables *t)
 {
 	uint8_t *p;
 
@@ -205,157 +136,106 @@ static uint32_t build_facs(struct tables *t)
 	return (uint32_t)(PC_ACPI + t->at - 64);
 }
 
-/* Generic address structure: system I/O. */
-static void gas_io(struct aml *a, uint16_t port, uint8_t bits, uint8_t access)
-{
-	put(a, 1, 1);
-	put(a, bits, 1);
-	put(a, 0, 1);
-	put(a, access, 1);
-	put(a, port, 8);
-}
-
-static void build_fadt(struct tables *t, uint32_t facs, uint32_t dsdt)
+static void build_fadt(struct acpi_tables *t, uint32_t facs, uint32_t dsdt)
 {
 	enum { WBINVD = 1 << 0, PROC_C1 = 1 << 2, SLP_BUTTON = 1 << 5, TMR_EXT = 1 << 8,
 	       RESET = 1 << 10, BOOT_LEGACY = 1 << 0, BOOT_8042 = 1 << 1 };
-	struct aml a = table_begin(t, "FACP", 6);
+	struct aml a = acpi_table_begin(t, "FACP", 6);
 
-	put(&a, facs, 4);
-	put(&a, dsdt, 4);
-	put(&a, 0, 1);
-	put(&a, 1, 1); /* desktop */
-	put(&a, PC_IRQ_SCI, 2);
-	put(&a, 0, 4); /* no SMI command port: always in ACPI mode */
-	put(&a, 0, 4); /* its values; S4BIOS, P-states */
-	put(&a, PC_PORT_PM + ACPI_PM1_EVT, 4);
-	put(&a, 0, 4);
-	put(&a, PC_PORT_PM + ACPI_PM1_CNT, 4);
-	put(&a, 0, 4);
-	put(&a, 0, 4);
-	put(&a, PC_PORT_PM + ACPI_PM_TMR, 4);
-	put(&a, PC_PORT_PM + ACPI_GPE0, 4);
-	put(&a, 0, 4);
-	put(&a, 4, 1); /* block lengths: PM1 events, control, PM2, timer, GPE0, GPE1 */
-	put(&a, 2, 1);
-	put(&a, 0, 1);
-	put(&a, 4, 1);
-	put(&a, ACPI_GPE0_LEN, 1);
-	put(&a, 0, 1);
-	put(&a, 0, 1);
-	put(&a, 0, 1);
-	put(&a, 0xffff, 2); /* no C2, C3 */
-	put(&a, 0xffff, 2);
-	put(&a, 0, 4); /* flush size and stride */
-	put(&a, 0, 2);
-	put(&a, 0, 2); /* alarm: day, month */
-	put(&a, MC146818_CENTURY, 1);
-	put(&a, BOOT_LEGACY | BOOT_8042, 2);
-	put(&a, 0, 1);
-	put(&a, WBINVD | PROC_C1 | SLP_BUTTON | TMR_EXT | RESET, 4);
-	gas_io(&a, PC_PORT_RESET, 8, 1);
-	put(&a, RESET_PORT_SYSTEM | RESET_PORT_CPU, 1);
-	put(&a, 0, 3);
-	put(&a, facs, 8);
-	put(&a, dsdt, 8);
-	gas_io(&a, PC_PORT_PM + ACPI_PM1_EVT, 32, 2);
-	put(&a, 0, 8), put(&a, 0, 4);
-	gas_io(&a, PC_PORT_PM + ACPI_PM1_CNT, 16, 2);
-	put(&a, 0, 8), put(&a, 0, 4);
-	put(&a, 0, 8), put(&a, 0, 4);
-	gas_io(&a, PC_PORT_PM + ACPI_PM_TMR, 32, 3);
-	gas_io(&a, PC_PORT_PM + ACPI_GPE0, 8 * ACPI_GPE0_LEN, 1);
+	acpi_put(&a, facs, 4);
+	acpi_put(&a, dsdt, 4);
+	acpi_put(&a, 0, 1);
+	acpi_put(&a, 1, 1); /* desktop */
+	acpi_put(&a, PC_IRQ_SCI, 2);
+	acpi_put(&a, 0, 4); /* no SMI command port: always in ACPI mode */
+	acpi_put(&a, 0, 4); /* its values; S4BIOS, P-states */
+	acpi_put(&a, PC_PORT_PM + ACPI_PM1_EVT, 4);
+	acpi_put(&a, 0, 4);
+	acpi_put(&a, PC_PORT_PM + ACPI_PM1_CNT, 4);
+	acpi_put(&a, 0, 4);
+	acpi_put(&a, 0, 4);
+	acpi_put(&a, PC_PORT_PM + ACPI_PM_TMR, 4);
+	acpi_put(&a, PC_PORT_PM + ACPI_GPE0, 4);
+	acpi_put(&a, 0, 4);
+	acpi_put(&a, 4, 1); /* block lengths: PM1 events, control, PM2, timer, GPE0, GPE1 */
+	acpi_put(&a, 2, 1);
+	acpi_put(&a, 0, 1);
+	acpi_put(&a, 4, 1);
+	acpi_put(&a, ACPI_GPE0_LEN, 1);
+	acpi_put(&a, 0, 1);
+	acpi_put(&a, 0, 1);
+	acpi_put(&a, 0, 1);
+	acpi_put(&a, 0xffff, 2); /* no C2, C3 */
+	acpi_put(&a, 0xffff, 2);
+	acpi_put(&a, 0, 4); /* flush size and stride */
+	acpi_put(&a, 0, 2);
+	acpi_put(&a, 0, 2); /* alarm: day, month */
+	acpi_put(&a, MC146818_CENTURY, 1);
+	acpi_put(&a, BOOT_LEGACY | BOOT_8042, 2);
+	acpi_put(&a, 0, 1);
+	acpi_put(&a, WBINVD | PROC_C1 | SLP_BUTTON | TMR_EXT | RESET, 4);
+	acpi_put_port(&a, PC_PORT_RESET, 8, 1);
+	acpi_put(&a, RESET_PORT_SYSTEM | RESET_PORT_CPU, 1);
+	acpi_put(&a, 0, 3);
+	acpi_put(&a, facs, 8);
+	acpi_put(&a, dsdt, 8);
+	acpi_put_port(&a, PC_PORT_PM + ACPI_PM1_EVT, 32, 2);
+	acpi_put(&a, 0, 8), acpi_put(&a, 0, 4);
+	acpi_put_port(&a, PC_PORT_PM + ACPI_PM1_CNT, 16, 2);
+	acpi_put(&a, 0, 8), acpi_put(&a, 0, 4);
+	acpi_put(&a, 0, 8), acpi_put(&a, 0, 4);
+	acpi_put_port(&a, PC_PORT_PM + ACPI_PM_TMR, 32, 3);
+	acpi_put_port(&a, PC_PORT_PM + ACPI_GPE0, 8 * ACPI_GPE0_LEN, 1);
 	for (int i = 0; i < 3; i++) /* GPE1, sleep control, sleep status */
-		put(&a, 0, 8), put(&a, 0, 4);
-	put(&a, 0, 8); /* hypervisor vendor */
-	table_end(t, &a, true);
+		acpi_put(&a, 0, 8), acpi_put(&a, 0, 4);
+	acpi_put(&a, 0, 8); /* hypervisor vendor */
+	acpi_table_end(t, &a, true);
 }
 
-static void build_madt(struct machine *m, struct tables *t)
+static void build_madt(struct machine *m, struct acpi_tables *t)
 {
-	struct aml a = table_begin(t, "APIC", 5);
+	struct aml a = acpi_madt_begin(t, m, true);
 
-	put(&a, LAPIC_BASE_DEFAULT, 4);
-	put(&a, 1, 4); /* 8259s are there too */
-	for (unsigned i = 0; i < m->cfg.cpus; i++) {
-		put(&a, 0, 1), put(&a, 8, 1), put(&a, i, 1), put(&a, i, 1), put(&a, 1, 4);
-	}
-	put(&a, 1, 1), put(&a, 12, 1), put(&a, 0, 1), put(&a, 0, 1);
-	put(&a, IOAPIC_BASE_DEFAULT, 4);
-	put(&a, 0, 4);
-	/* IRQ 0 is on pin 2; the SCI is level-triggered, active high */
-	put(&a, 2, 1), put(&a, 10, 1), put(&a, 0, 1), put(&a, PC_IRQ_PIT, 1);
-	put(&a, PC_PIN_PIT, 4), put(&a, 0, 2);
-	put(&a, 2, 1), put(&a, 10, 1), put(&a, 0, 1), put(&a, PC_IRQ_SCI, 1);
-	put(&a, PC_IRQ_SCI, 4), put(&a, 0xd, 2);
-	/* LINT1 of every CPU is NMI */
-	put(&a, 4, 1), put(&a, 6, 1), put(&a, 0xff, 1), put(&a, 0, 2), put(&a, 1, 1);
-	table_end(t, &a, true);
+	/* the SCI is level-triggered, active high */
+	acpi_madt_override(&a, PC_IRQ_PIT, PC_PIN_PIT, 0);
+	acpi_madt_override(&a, PC_IRQ_SCI, PC_IRQ_SCI, 0xd);
+	acpi_table_end(t, &a, true);
 }
 
-static void build_hpet(struct machine *m, struct tables *t)
+static void build_hpet(struct machine *m, struct acpi_tables *t)
 {
-	struct aml a = table_begin(t, "HPET", 1);
+	struct aml a = acpi_table_begin(t, "HPET", 1);
 
-	put(&a, hpet_io_ops.read(&pc_of(m)->hpet, 0, 4), 4);
-	put(&a, 0, 1), put(&a, 64, 1), put(&a, 0, 1), put(&a, 0, 1);
-	put(&a, HPET_BASE_DEFAULT, 8);
-	put(&a, 0, 1);
-	put(&a, 128, 2); /* smallest period, ticks */
-	put(&a, 0, 1);
-	table_end(t, &a, true);
+	acpi_put(&a, hpet_io_ops.read(&pc_of(m)->hpet, 0, 4), 4);
+	acpi_put(&a, 0, 1), acpi_put(&a, 64, 1), acpi_put(&a, 0, 1), acpi_put(&a, 0, 1);
+	acpi_put(&a, HPET_BASE_DEFAULT, 8);
+	acpi_put(&a, 0, 1);
+	acpi_put(&a, 128, 2); /* smallest period, ticks */
+	acpi_put(&a, 0, 1);
+	acpi_table_end(t, &a, true);
 }
 
-static void build_mcfg(struct tables *t)
+static void build_mcfg(struct acpi_tables *t)
 {
-	struct aml a = table_begin(t, "MCFG", 1);
+	struct aml a = acpi_table_begin(t, "MCFG", 1);
 
-	put(&a, 0, 8);
-	put(&a, PC_ECAM, 8);
-	put(&a, 0, 2); /* segment */
-	put(&a, 0, 1); /* first and last bus */
-	put(&a, 0, 1);
-	put(&a, 0, 4);
-	table_end(t, &a, true);
+	acpi_put(&a, 0, 8);
+	acpi_put(&a, PC_ECAM, 8);
+	acpi_put(&a, 0, 2); /* segment */
+	acpi_put(&a, 0, 1); /* first and last bus */
+	acpi_put(&a, 0, 1);
+	acpi_put(&a, 0, 4);
+	acpi_table_end(t, &a, true);
 }
 
-static void build_rsdp(struct tables *t, uint32_t rsdt, uint32_t xsdt)
+void pc_acpi_build(struct machine *m)
 {
-	uint8_t *p = t->mem;
+	struct acpi_tables t = {.mem = m->ram + PC_ACPI, .at = ACPI_TABLES_FIRST};
+	uint32_t facs = build_facs(&t), dsdt = build_dsdt(m, &t);
 
-	memset(p, 0, 36);
-	memcpy(p, "RSD PTR ", 8);
-	memcpy(p + 9, "DOPPEL", 6);
-	p[15] = 2;
-	store_le32(p + 16, rsdt);
-	store_le32(p + 20, 36);
-	store_le64(p + 24, xsdt);
-	p[8] = checksum(p, 20);
-	p[32] = checksum(p, 36);
-}
-
-uint64_t pc_acpi_build(struct machine *m)
-{
-	struct tables t = {.mem = m->ram + PC_ACPI, .at = 64};
-	uint32_t facs, dsdt, rsdt, xsdt;
-	unsigned listed;
-	struct aml a;
-
-	facs = build_facs(&t);
-	dsdt = build_dsdt(m, &t);
 	build_fadt(&t, facs, dsdt);
 	build_madt(m, &t);
 	build_hpet(m, &t);
 	build_mcfg(&t);
-	listed = t.count;
-	a = table_begin(&t, "RSDT", 1);
-	for (unsigned i = 0; i < listed; i++)
-		put(&a, t.address[i], 4);
-	rsdt = table_end(&t, &a, false);
-	a = table_begin(&t, "XSDT", 1);
-	for (unsigned i = 0; i < listed; i++)
-		put(&a, t.address[i], 8);
-	xsdt = table_end(&t, &a, false);
-	build_rsdp(&t, rsdt, xsdt);
-	return PC_ACPI;
+	acpi_finish(&t);
 }
