@@ -163,6 +163,26 @@ static void code_that_changes_itself(void **state)
 
 /* A repeated instruction that stops half-way leaves the block in its middle: what follows has not
  * been carried out and does not count. */
+/* A device fills a row of pages that hold code: what is in others stays. */
+static void only_written_pages_are_dropped(void **state)
+{
+	enum { FIRST = 0x10000, PAGES = 150, WRITTEN = 100 };
+	static const uint8_t next_page[] = {0xe9, 0xfb, 0x0f, 0, 0}; /* jmp +0x1000 */
+	static const uint8_t data[WRITTEN * PAGE_BYTES];
+	struct box *b = *state;
+	uint64_t lifted;
+
+	b->cpu->rip = FIRST;
+	for (unsigned i = 0; i < PAGES; i++)
+		memcpy(b->ram + FIRST + i * PAGE_BYTES, next_page, sizeof(next_page));
+	assert_int_equal(engine_choice()->run(b->engine, PAGES), ENGINE_EXIT_BUDGET);
+	lifted = b->cpu->counter[COUNTER_BLOCKS_LIFTED];
+	assert_true(space_write(&b->space, FIRST, data, sizeof(data)));
+	b->cpu->rip = FIRST + WRITTEN * PAGE_BYTES;
+	engine_choice()->run(b->engine, PAGES - WRITTEN);
+	assert_int_equal(b->cpu->counter[COUNTER_BLOCKS_LIFTED], lifted);
+}
+
 static void middle_exits_give_back(void **state)
 {
 	struct box *b = *state;
@@ -185,6 +205,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(flags_keep_operands, setup, teardown),
 		cmocka_unit_test_setup_teardown(memory_forms, setup, teardown),
 		cmocka_unit_test_setup_teardown(code_that_changes_itself, setup, teardown),
+		cmocka_unit_test_setup_teardown(only_written_pages_are_dropped, setup, teardown),
 		cmocka_unit_test_setup_teardown(middle_exits_give_back, setup, teardown),
 	};
 

@@ -15,7 +15,9 @@ void find_code_written(void *opaque, uint64_t gpa, size_t len)
 	struct written *w = &e->written;
 
 	host_mutex_lock(&w->lock);
-	if (w->count < INTERP_WRITTEN_MAX) {
+	if (w->count && w->range[w->count - 1].gpa + w->range[w->count - 1].len == gpa) {
+		w->range[w->count - 1].len += len; /* a device that fills page after page */
+	} else if (w->count < INTERP_WRITTEN_MAX) {
 		w->range[w->count].gpa = gpa;
 		w->range[w->count++].len = len;
 	} else {

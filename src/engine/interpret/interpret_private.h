@@ -26,8 +26,9 @@ bool translator_lift(struct translator *t, const struct code_bytes *code, unsign
  */
 struct iblock *translator_place(struct translator *t, struct cache *c, bool alone);
 
-/* Bytes of code other threads (or we) wrote, to be dropped at the next block boundary. */
-enum { INTERP_WRITTEN_MAX = 64 };
+/* Bytes of code other threads (or we) wrote, to be dropped at the next block boundary. Where there
+ * is no room for more, all code is: disks fill many pages at once. */
+enum { INTERP_WRITTEN_MAX = 1024 };
 struct written {
 	struct host_mutex lock;
 	unsigned count;
