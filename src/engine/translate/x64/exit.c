@@ -23,7 +23,7 @@ struct cold *gen_cold(struct gen *g, unsigned kind)
 	c->offset = g->guest_offset;
 	c->len = g->guest_len;
 	if (kind == COLD_LOAD || kind == COLD_STORE || kind == COLD_STORE_AGAIN ||
-	    kind == COLD_ATOMIC || kind == COLD_EXIT || kind == COLD_INDIRECT)
+	    kind == COLD_ATOMIC || kind == COLD_DIVIDE || kind == COLD_EXIT || kind == COLD_INDIRECT)
 		gen_flags_snapshot(g, &c->flush);
 	return c;
 }
@@ -128,23 +128,44 @@ static void state_lost(struct gen *g, uint64_t groups)
 	gen_spill_temps(g);
 }
 
+/* Where it is, for a helper that may ask. */
+static void helper_place(struct gen *g, const struct ir_helper *h)
+{
+	if (h->flags & IR_HELPER_PURE)
+		return;
+	x64_mov_mi(&g->a, 4, x64_at(X64_RBP, CPU(block_insns)), (int32_t)g->b->guest_count);
+	x64_mov_mi(&g->a, 4, x64_at(X64_RBP, CPU(rip_offset)), g->page_offset);
+}
+
+static void cold_divide(struct gen *g, const struct cold *c)
+{
+	const struct ir_helper *h = ir_helper_of(&g->b->insn[c->index]);
+
+	helper_place(g, h);
+	x64_mov_ri(&g->a, X64_RAX, (uint64_t)(uintptr_t)h->fn);
+	x64_call(&g->a, g->thunks.helper_fault);
+	gen_fault_here(g, (unsigned)c->guest, c->offset, c->len);
+}
+
 void emit_call(struct gen *g, const struct ir_insn *i, ir_ref v)
 {
 	const struct ir_helper *h = ir_helper_of(i);
 	bool aborts = h->flags & (IR_HELPER_FAULTS | IR_HELPER_MEMORY);
+	bool divides = gen_is_divide(g, i);
 
 	gen_rmw_cancel(g);
 	helper_args(g, i);
-	if (gen_is_sync_point(i))
+	if (gen_is_sync_point(i) && !divides)
 		gen_flags_flush(g);
 	if (h->writes & X86_ST_FLAGS)
 		g->pending.active = false;
 	gen_spill_temps(g);
 	state_lost(g, h->writes);
-	if (!(h->flags & IR_HELPER_PURE)) {
-		x64_mov_mi(&g->a, 4, x64_at(X64_RBP, CPU(block_insns)), (int32_t)g->b->guest_count);
-		x64_mov_mi(&g->a, 4, x64_at(X64_RBP, CPU(rip_offset)), g->page_offset);
+	if (divides) {
+		gen_divide(g, i);
+		return;
 	}
+	helper_place(g, h);
 	gen_take(g, X64_RAX);
 	x64_mov_ri(&g->a, X64_RAX, (uint64_t)(uintptr_t)h->fn);
 	gen_call(g, aborts ? g->thunks.helper_fault : g->thunks.helper, aborts);
@@ -427,6 +448,9 @@ static void cold_one(struct gen *g, const struct cold *c)
 		break;
 	case COLD_ATOMIC:
 		cold_atomic(g, c);
+		break;
+	case COLD_DIVIDE:
+		cold_divide(g, c);
 		break;
 	case COLD_VEC:
 		x64_call(&g->a, g->thunks.vec_load);

@@ -111,7 +111,7 @@ struct cold {
 	struct flush flush;
 };
 enum { COLD_LOAD, COLD_STORE, COLD_STORE_AGAIN, COLD_ATOMIC, COLD_EXIT, COLD_LINK, COLD_POLL,
-       COLD_BUDGET, COLD_VEC, COLD_INDIRECT };
+       COLD_BUDGET, COLD_VEC, COLD_INDIRECT, COLD_DIVIDE };
 
 /* Places in the emitted code, as offsets from its start. */
 struct gen_link {
@@ -263,6 +263,11 @@ bool gen_can_clear_upper(const struct gen *g, const struct ir_insn *i);
 bool gen_makes_flags(const struct ir_insn *i);
 /* Compare i asks for bits of such a result, *of: the condition. */
 bool gen_asks_flags(const struct gen *g, const struct ir_insn *i, ir_ref *of, enum x64_cc *cc);
+
+/* ---- divide.c */
+/* A call of a helper that divides, which gen_divide emits; temporaries are free, arguments in place. */
+bool gen_is_divide(const struct gen *g, const struct ir_insn *i);
+void gen_divide(struct gen *g, const struct ir_insn *i);
 
 /* ---- group.c */
 void gen_group_accesses(struct gen *g);
