@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backend/net/net.h"
+#include "device/e1000.h"
 #include "device/virtio/net.h"
 #include "vm/attach.h"
 #include "vm/keys.h"
@@ -12,19 +13,25 @@
 
 enum { MAC_BYTES = 6 };
 
+enum model { MODEL_VIRTIO, MODEL_E1000 };
+static const char *const models[] = {"virtio", "e1000", NULL};
+
+/* One of the cards is there. */
 struct net {
 	const struct net_backend *backend;
 	struct net_network *network;
-	struct virtio_net *card;
+	struct virtio_net *virtio;
+	struct e1000 *e1000;
 };
 
 static void destroy(void *opaque)
 {
 	struct net *n = opaque;
 
-	if (n->card)
-		virtio_destroy(&n->card->device);
-	free(n->card);
+	if (n->virtio)
+		virtio_destroy(&n->virtio->device);
+	free(n->virtio);
+	free(n->e1000);
 	if (n->network)
 		n->backend->close(n->network);
 	free(n);
@@ -106,23 +113,37 @@ static int open_network(struct net *n, struct doppel_vm *vm, struct keys *k, uns
 
 /* ---- the option */
 
-static int add_card(struct net *n, struct doppel_vm *vm, const uint8_t mac[MAC_BYTES],
-		    struct error *err)
+static int add_virtio(struct net *n, struct doppel_vm *vm, const uint8_t mac[MAC_BYTES],
+		      struct error *err)
 {
 	struct machine_device d = {.kind = MACHINE_VIRTIO, .name = vm_attach_name(vm, "net")};
 
-	n->card = malloc(sizeof(*n->card));
-	if (!n->card)
+	n->virtio = malloc(sizeof(*n->virtio));
+	if (!n->virtio)
 		return error_set(err, -ENOMEM, "out of memory");
-	virtio_net_init(n->card, d.name, mac, n->network);
-	d.virtio = &n->card->device;
+	virtio_net_init(n->virtio, d.name, mac, n->network);
+	d.virtio = &n->virtio->device;
+	return vm_attach_device(vm, &d, err);
+}
+
+static int add_e1000(struct net *n, struct doppel_vm *vm, const uint8_t mac[MAC_BYTES],
+		     struct error *err)
+{
+	struct machine_device d = {
+		.kind = MACHINE_PCI, .name = vm_attach_name(vm, "net"), .desc = &e1000_desc};
+
+	n->e1000 = malloc(sizeof(*n->e1000));
+	if (!n->e1000)
+		return error_set(err, -ENOMEM, "out of memory");
+	e1000_init(n->e1000, mac, n->network);
+	d.pci = &n->e1000->pci;
+	d.state = n->e1000;
 	return vm_attach_device(vm, &d, err);
 }
 
 static int attach_keys(struct doppel_vm *vm, struct keys *k, struct error *err)
 {
-	static const char *const models[] = {"virtio", NULL};
-	unsigned model = 0;
+	unsigned model = MODEL_VIRTIO;
 	uint64_t queues = 1;
 	uint8_t mac[MAC_BYTES];
 	struct net *n;
@@ -142,7 +163,9 @@ static int attach_keys(struct doppel_vm *vm, struct keys *k, struct error *err)
 		r = open_network(n, vm, k, (unsigned)queues, err);
 	if (r == 0)
 		r = keys_done(k, err);
-	return r ? r : add_card(n, vm, mac, err);
+	if (r)
+		return r;
+	return model == MODEL_E1000 ? add_e1000(n, vm, mac, err) : add_virtio(n, vm, mac, err);
 }
 
 static int attach(struct doppel_vm *vm, const char *spec, struct error *err)
@@ -158,7 +181,8 @@ static int attach(struct doppel_vm *vm, const char *spec, struct error *err)
 
 const struct vm_attach_kind vm_attach_net = {
 	.name = "net",
-	.spec = "user|tap=IF|socket=PATH|none[,model=virtio][,mac=ADDR][,queues=N][,KEY=VALUE]...",
+	.spec = "user|tap=IF|socket=PATH|none[,model=virtio|e1000][,mac=ADDR][,queues=N][,KEY="
+		"VALUE]...",
 	.text = "a network card, and what it is connected to:\n"
 		"user: NAT through this process, with DHCP and DNS; "
 		"forward=tcp:HOSTPORT:GUESTPORT\n"
