@@ -15,6 +15,7 @@ const struct vm_attach_kind *const vm_attach_registry[] = {
 	&vm_attach_net,
 	&vm_attach_rng,
 	&vm_attach_share,
+	&vm_attach_vsock,
 	NULL,
 };
 

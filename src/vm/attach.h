@@ -38,7 +38,7 @@ struct vm_attached {
 extern const struct vm_attach_kind *const vm_attach_registry[]; /* NULL-terminated */
 extern const struct vm_attach_kind vm_attach_balloon, vm_attach_console, vm_attach_disk;
 extern const struct vm_attach_kind vm_attach_net, vm_attach_rng;
-extern const struct vm_attach_kind vm_attach_share;
+extern const struct vm_attach_kind vm_attach_share, vm_attach_vsock;
 
 /* One doppel_device after another; 0 or -errno. */
 struct doppel_device;
