@@ -38,31 +38,63 @@ uint64_t jumps_tag(struct translate *t, x86_mode_t mode)
 
 const uint8_t *jumps_find(struct translate *t)
 {
-	const struct gen_jump *j = &t->jumps.entry[gen_jump_index(t->cpu->rip)];
-	uint64_t tag = jumps_tag(t, t->cpu->mode);
+	unsigned i = gen_jump_index(t->cpu->rip);
+	const struct gen_jump *j = &t->jumps.entry[i], *k = &t->jumps.entry[gen_jump_second(i)];
+	uint64_t tag = jumps_tag(t, t->cpu->mode), want = gen_jump_tag(t->cpu->rip, tag);
 
-	return tag != NO_TAG && j->tag == gen_jump_tag(t->cpu->rip, tag) ? j->code : NULL;
+	if (tag == NO_TAG)
+		return NULL;
+	return j->tag == want ? j->code : k->tag == want ? k->code : NULL;
 }
 
 struct tblock *jumps_again(const struct translate *t, uint64_t gpa)
 {
-	const struct gen_jump *j = &t->jumps.entry[gen_jump_index(t->cpu->rip)];
-	struct tblock *b = j->code ? code_of(j->code) : NULL;
+	unsigned i = gen_jump_index(t->cpu->rip);
 
-	return b && b->gpa == gpa && b->mode == t->cpu->mode && !b->dead ? b : NULL;
+	for (unsigned n = 0; n < 2; n++, i = gen_jump_second(i)) {
+		const uint8_t *code = t->jumps.entry[i].code;
+		struct tblock *b = code ? code_of(code) : NULL;
+
+		if (b && b->gpa == gpa && b->gpa2 == ~0ull && b->mode == t->cpu->mode && !b->dead)
+			return b;
+	}
+	return NULL;
+}
+
+static void entry_move(struct translate *t, unsigned from, unsigned to)
+{
+	t->jumps.entry[to] = t->jumps.entry[from];
+	for (unsigned global = 0; global < 2; global++)
+		if (t->jump_used[global][from / 64] >> from % 64 & 1)
+			t->jump_used[global][to / 64] |= 1ull << to % 64;
+}
+
+/* Where the RIP of this index and tag goes: another's entry makes room. */
+static unsigned entry_take(struct translate *t, unsigned i, uint64_t tag)
+{
+	unsigned second = gen_jump_second(i);
+	const struct gen_jump *j = t->jumps.entry;
+
+	if (j[second].tag == tag)
+		return second;
+	if (j[i].tag && j[i].tag != tag)
+		entry_move(t, i, second);
+	return i;
 }
 
 void jumps_remember(struct translate *t, const struct tblock *b)
 {
 	const struct x86_cpu *cpu = t->cpu;
-	uint64_t tag = jumps_tag(t, cpu->mode);
-	unsigned i = gen_jump_index(cpu->rip);
+	uint64_t tag = jumps_tag(t, cpu->mode), want = gen_jump_tag(cpu->rip, tag);
+	unsigned i;
 	bool global;
 
-	if (tag == NO_TAG || b->gpa2 != ~0ull || (t->cfg.stress & ENGINE_STRESS_NO_CHAIN))
+	if (tag == NO_TAG || (t->cfg.stress & ENGINE_STRESS_NO_CHAIN))
 		return;
-	global = find_page_is_global(cpu, cpu->rip);
-	t->jumps.entry[i] = (struct gen_jump){gen_jump_tag(cpu->rip, tag), b->rx};
+	i = entry_take(t, gen_jump_index(cpu->rip), want);
+	global = find_page_is_global(cpu, cpu->rip) &&
+		 (b->gpa2 == ~0ull || find_page_is_global(cpu, cpu->rip + PAGE_BYTES));
+	t->jumps.entry[i] = (struct gen_jump){want, b->rx};
 	t->jump_used[global][i / 64] |= 1ull << i % 64;
 }
 

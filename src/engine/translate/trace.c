@@ -115,13 +115,15 @@ void trace_hot(struct translate *t, struct iblock *b)
 	unsigned flushes = t->interp->flushes;
 	bool rom;
 
-	at.page = b->gpa2 == ~0ull ? space_ram_page(cpu->space, b->gpa, &rom) : NULL;
-	if (!at.page) {
+	at.page = space_ram_page(cpu->space, b->gpa, &rom);
+	at.gpa2 = b->gpa2;
+	at.page2 = b->gpa2 == ~0ull ? at.page : space_ram_page(cpu->space, b->gpa2, &rom);
+	if (!at.page || !at.page2) {
 		b->heat = UINT32_MAX;
 		return;
 	}
 	b->heat = 2;
-	if (t->max_trace) {
+	if (t->max_trace && b->gpa2 == ~0ull) {
 		record(t, b, &r);
 		unroll(&r);
 		at.path = r.path;

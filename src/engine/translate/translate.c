@@ -12,6 +12,7 @@
 
 #include "engine/translate/translate_private.h"
 #include "isa/x86/cpuid.h"
+#include "isa/x86/decode.h"
 #include "isa/x86/fpu.h"
 #include "isa/x86/mode.h"
 
@@ -123,6 +124,20 @@ static void try_link(struct translate *t, struct tblock *to)
 	}
 }
 
+/* The block of the one instruction at RIP and gpa that goes on in the next page. */
+static struct tblock *code_crossing(struct translate *t, uint64_t gpa)
+{
+	struct x86_cpu *cpu = t->cpu;
+	uint64_t next = align_down(cpu->rip, PAGE_BYTES) + PAGE_BYTES, gpa2;
+	const uint8_t *hva;
+
+	if (x86_mmu_fetch_page(cpu, interp_wrap(cpu, next), &gpa2, &hva))
+		return code_find(t->code, gpa, gpa2, cpu->mode);
+	cpu->fault.vector = -1;
+	cpu->exit_code = X86_EXIT_NONE;
+	return NULL;
+}
+
 /* The code at RIP, found without the interpreter; NULL: it may have to find a block, or a fault.
  * Fetches the page: exits to another page look for it in the instruction TLB, and what stands in
  * the jump table must have been fetched (x86_cpu.flush_jumps). */
@@ -144,7 +159,11 @@ static struct tblock *code_here(struct translate *t)
 	if (t->link && t->link->to && t->link->to->gpa == gpa)
 		return t->link->to;
 	b = jumps_again(t, gpa);
-	return b ? b : code_find(t->code, gpa, ~0ull, cpu->mode);
+	if (!b)
+		b = code_find(t->code, gpa, ~0ull, cpu->mode);
+	if (!b && (gpa & PAGE_OFFSET_MASK) > PAGE_BYTES - X86_INSN_MAX)
+		b = code_crossing(t, gpa);
+	return b;
 }
 
 static void run_block(struct translate *t, struct tblock *b)
@@ -181,7 +200,8 @@ static void step_interpreter(struct translate *t, struct tblock *to)
 		if (e->flushes == flushes)
 			b->heat = 1;
 	} else {
-		run_block(t, to);
+		try_link(t, to);
+		run_code(t, to->rx, to->gpa & PAGE_OFFSET_MASK);
 	}
 }
 

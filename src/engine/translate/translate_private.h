@@ -39,6 +39,8 @@ struct compile_at {
 	uint64_t rip, gpa;
 	x86_mode_t mode;
 	const uint8_t *page;
+	uint64_t gpa2; /* ~0, or page of the rest of the instruction at gpa, which is alone then */
+	const uint8_t *page2;
 	const uint16_t *path;
 	unsigned path_len;
 	bool loop;

@@ -198,6 +198,23 @@ static void add_rip(struct gen *g, int64_t delta)
 	x64_mov_mr(&g->a, 8, rip, X64_RAX);
 }
 
+/* Blocks of one instruction that crosses into the next page are not linked to: where both pages are
+ * must be known. */
+static bool crosses(const struct gen *g, int64_t target)
+{
+	int64_t k = (int64_t)PAGE_BYTES - target;
+
+	return k > 0 && k < 32 && (g->src->crossing >> k & 1);
+}
+
+static void exit_by_table(struct gen *g, int64_t target)
+{
+	x64_mov_rm(&g->a, 8, X64_RAX, x64_at(X64_RBP, CPU(rip)));
+	x64_alu_ri(&g->a, X64_ADD, g->src->mode & X86_MODE_CODE64 ? 8 : 4, X64_RAX,
+		   (int32_t)target);
+	gen_emit_jump(g);
+}
+
 /* A direct exit's code, wherever it stands: no registers are in use but the pinned ones. */
 static void exit_code(struct gen *g, int64_t delta)
 {
@@ -205,6 +222,10 @@ static void exit_code(struct gen *g, int64_t delta)
 	struct gen_link *l;
 	struct cold *c;
 
+	if (crosses(g, target)) {
+		exit_by_table(g, target);
+		return;
+	}
 	if (g->link_count == GEN_LINKS_MAX || target != (int32_t)target) {
 		if (g->link_count == GEN_LINKS_MAX)
 			g->failed = true;
@@ -301,7 +322,7 @@ void gen_emit_jump(struct gen *g)
 	x64_lea(a, 8, X64_R8, x64_at(X64_RDX, (int32_t)g->src->tag));
 	x64_alu_rm(a, X64_CMP, 8, X64_R8, x64_at(X64_RCX, 0));
 	miss = x64_jcc(a, X64_NE, NULL);
-	x64_patch(miss, g->thunks.indirect);
+	x64_patch(miss, g->thunks.second);
 	x64_mov_mr(a, 8, x64_at(X64_RBP, CPU(rip)), X64_RDX);
 	x64_jmp_m(a, x64_at(X64_RCX, 8));
 }

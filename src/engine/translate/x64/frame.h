@@ -96,6 +96,7 @@ struct thunks {
 	uint8_t *poll, *budget, *state; /* jumped to */
 	uint8_t *indirect;		/* jumped to: RAX = new RIP */
 	uint8_t *indirect_miss;		/* jumped to: RIP is in place */
+	uint8_t *second;	/* jumped to: RAX = RIP, the rest as gen_jump_entry and a miss leave it */
 };
 
 /* Which host registers hold what; fixed for the life of a CPU's code. */

@@ -131,7 +131,8 @@ struct gen_fault {
 enum { GEN_JUMP_BITS = 14, GEN_JUMP_SIZE = 1 << GEN_JUMP_BITS };
 /* cpu->jump_table: where a RIP's code is. The index tells the low bits of RIP from the others, so
  * that the tag has room for a mode beside all 64 bits: an address that is not canonical is no
- * other's. An entry that a flush emptied keeps its code, for jumps_again. */
+ * other's. An entry that a flush emptied keeps its code, for jumps_again. What is not in its place may
+ * be in the second one. */
 struct gen_jump {
 	uint64_t tag;
 	const uint8_t *code;
@@ -152,7 +153,11 @@ static inline unsigned gen_jump_index(uint64_t rip)
 {
 	return (unsigned)((rip ^ rip >> PAGE_BITS) & (GEN_JUMP_SIZE - 1));
 }
-_Static_assert(GEN_JUMP_BITS >= PAGE_BITS, "page and index are all of RIP");
+static inline unsigned gen_jump_second(unsigned index)
+{
+	return index ^ GEN_JUMP_SIZE / 2;
+}
+_Static_assert(GEN_JUMP_BITS > PAGE_BITS, "page and index are all of RIP");
 /* mode_tag: gen_source.tag */
 static inline uint64_t gen_jump_tag(uint64_t rip, uint64_t mode_tag)
 {
@@ -182,6 +187,7 @@ struct gen_source {
 	uint64_t tag;	   /* of the mode in the jump table, below PAGE_BYTES; or no jumps */
 	bool loop;	   /* a round of a loop, or several */
 	const uint64_t *wanderers; /* a bit by gen_wanderer for instructions better without a site */
+	uint32_t crossing; /* bit k: the instruction k bytes before the page's end goes on behind it */
 };
 
 /* An access with an entry of cpu->site of its own. */

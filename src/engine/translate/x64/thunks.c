@@ -337,6 +337,22 @@ void gen_jump_entry(struct x64_asm *a)
 	x64_alu_ri(a, X64_AND, 8, X64_RDX, -(int32_t)PAGE_BYTES);
 }
 
+/* Look in an entry's second place. */
+static uint8_t *emit_second(struct thunk_gen *t, const uint8_t *miss)
+{
+	struct x64_asm *a = t->a;
+	uint8_t *at = a->at;
+
+	x64_alu_rm(a, X64_SUB, 8, X64_RCX, cpu_at(CPU(jump_table)));
+	x64_alu_ri(a, X64_XOR, 4, X64_RCX, (int32_t)sizeof(struct gen_jump) * GEN_JUMP_SIZE / 2);
+	x64_alu_rm(a, X64_ADD, 8, X64_RCX, cpu_at(CPU(jump_table)));
+	x64_alu_rm(a, X64_CMP, 8, X64_R8, x64_at(X64_RCX, offsetof(struct gen_jump, tag)));
+	x64_jcc(a, X64_NE, miss);
+	x64_mov_mr(a, 8, cpu_at(CPU(rip)), X64_RDX);
+	x64_jmp_m(a, x64_at(X64_RCX, offsetof(struct gen_jump, code)));
+	return at;
+}
+
 /* The present mode's tag to R8, if it is one of the last. */
 static void mode_tag(struct thunk_gen *t, const uint8_t *miss)
 {
@@ -355,7 +371,7 @@ static void mode_tag(struct thunk_gen *t, const uint8_t *miss)
 
 /* State has changed and RIP is in place: go on at once where the block boundary in C would have
  * nothing to do and the jump table has the code. */
-static uint8_t *emit_state(struct thunk_gen *t, const uint8_t *leave)
+static uint8_t *emit_state(struct thunk_gen *t, const uint8_t *leave, const uint8_t *second)
 {
 	struct x64_asm *a = t->a;
 	const uint8_t *miss = emit_reason(t, LEAVE_STATE, leave);
@@ -373,7 +389,7 @@ static uint8_t *emit_state(struct thunk_gen *t, const uint8_t *leave)
 	gen_jump_entry(a);
 	x64_alu_rr(a, X64_ADD, 8, X64_R8, X64_RDX);
 	x64_alu_rm(a, X64_CMP, 8, X64_R8, x64_at(X64_RCX, offsetof(struct gen_jump, tag)));
-	x64_jcc(a, X64_NE, miss);
+	x64_jcc(a, X64_NE, second);
 	x64_mov_mr(a, 8, cpu_at(CPU(rip)), X64_RDX);
 	x64_jmp_m(a, x64_at(X64_RCX, offsetof(struct gen_jump, code)));
 	return at;
@@ -393,9 +409,10 @@ void thunks_emit(struct x64_asm *a, struct thunks *t, const struct pins *p, unsi
 	emit_place(&g, LEAVE_LINK, leave);
 	t->poll = emit_reason(&g, LEAVE_POLL, leave);
 	t->budget = emit_reason(&g, LEAVE_BUDGET, leave);
-	t->state = emit_state(&g, leave);
 	t->indirect_miss = emit_reason(&g, LEAVE_INDIRECT, leave);
 	t->indirect = emit_indirect(&g, t->indirect_miss);
+	t->second = emit_second(&g, t->indirect);
+	t->state = emit_state(&g, leave, t->second);
 	t->helper = emit_helper(&g, NULL);
 	t->helper_fault = emit_helper(&g, abort);
 	t->load = emit_access(&g, (uintptr_t)calls->load, abort);
