@@ -34,6 +34,9 @@ struct host_code {
 };
 int host_code_map(struct host_code *c, size_t bytes);
 void host_code_unmap(struct host_code *c);
+/* Much of the large page (HOST_LARGE_PAGE) at offset `at` holds code: have the host make it one. */
+enum { HOST_LARGE_PAGE = 2 << 20 };
+void host_code_settle(struct host_code *c, size_t at);
 /* Does it work here? Maps some, runs code in it, and says into why how it went. 0 or -errno. */
 int host_code_probe(char *why, size_t len);
 

@@ -15,6 +15,7 @@
 	.set	PDPTB, 0x35000
 	.set	PD4B, 0x36000
 	.set	PTB, 0x37000
+	.set	PCODE2, 0x38000	/* code's second page */
 
 	.macro	FLUSH
 	mov	rax, cr3
@@ -269,6 +270,28 @@ main:	ENTER_LONG
 	xor	eax, eax
 	call	rbx
 	CHK	"code of the first, after cr3", rax, 1
+	/* an instruction across two pages, reached from the one before: mov eax, 1; ret */
+	mov	dword ptr [PCODE + 0xffa], 0xb8909090
+	mov	word ptr [PCODE + 0xffe], 1
+	mov	dword ptr [PCODE + 0x1000], 0xc30000
+	mov	dword ptr [PCODE2], 0xc30002
+	PTE	3, PCODE+0x1007
+	FLUSH
+	lea	rbx, [r15 + 0x2ffa]
+	CALLS	"code across pages", 1
+	PTE	3, PCODE2+7
+	invlpg	[rbx + 6]
+	CALLS	"its second page another, after invlpg", 0x20001
+	PTE	3, PCODE+0x1007
+	FLUSH
+	CALLS	"and the first again, after cr3", 1
+	PTE	3, 0
+	invlpg	[rbx + 6]
+	TRYM	"its second page absent", 14, 0x10, "call rbx"
+	CHK_CR2	"cr2 is the second page", V+0x3000
+	lea	rcx, [rbx + 3]
+	CHK	"ip is in the first", "[x_ip]", rcx
+	lea	rbx, [r15 + 0x2000]
 
 	/* SMEP and SMAP: the image as kernel pages, V as user pages and V + 3000h a kernel page */
 	mov	rax, PCODE+3

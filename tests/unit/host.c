@@ -56,6 +56,12 @@ static void code(void **state)
 	assert_memory_equal(c.rx + len - sizeof(answer), answer, sizeof(answer));
 	fn = (int (*)(void))(uintptr_t)(c.rx + len - sizeof(answer));
 	assert_int_equal(fn(), 42);
+	host_code_settle(&c, len - HOST_LARGE_PAGE);
+	host_code_settle(&c, 0); /* nothing there */
+	host_code_settle(&c, len); /* nor here */
+	assert_int_equal(fn(), 42);
+	c.rw[len - 5] = 43;
+	assert_int_equal(fn(), 43);
 	assert_true((uintptr_t)c.rx - (uintptr_t)&host_code_map + 0x7fffffff - len <
 		    0xfffffffe - len);
 	maps = fopen("/proc/self/maps", "r");

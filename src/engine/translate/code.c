@@ -36,6 +36,7 @@ struct code {
 	struct x86_cpu *cpu;
 	const struct engine_config *cfg;
 	struct host_code memory;
+	uint64_t settled; /* a bit for each large page */
 	uint8_t *data;
 	size_t data_bytes;
 	struct segment segment[CODE_SEGMENTS];
@@ -407,6 +408,17 @@ static void place_links(struct tblock *b, const struct gen *g)
 	}
 }
 
+/* Code has been added at `fill`: is a quarter of a large page full? */
+static void settle(struct code *c, const uint8_t *fill)
+{
+	size_t at = (size_t)(fill - c->memory.rw), n = at / HOST_LARGE_PAGE;
+
+	if (n >= 64 || (c->settled >> n & 1) || at % HOST_LARGE_PAGE < HOST_LARGE_PAGE / 4)
+		return;
+	c->settled |= 1ull << n;
+	host_code_settle(&c->memory, n * HOST_LARGE_PAGE);
+}
+
 struct tblock *code_insert(struct code *c, const struct gen *g, size_t bytes, uint64_t gpa2)
 {
 	struct segment *s = &c->segment[c->current];
@@ -445,5 +457,6 @@ struct tblock *code_insert(struct code *c, const struct gen *g, size_t bytes, ui
 	*--s->index = b;
 	s->count++;
 	s->fill = g->start + align_up(bytes, 16);
+	settle(c, s->fill);
 	return b;
 }
