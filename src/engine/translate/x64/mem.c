@@ -140,8 +140,12 @@ static uint8_t *probe(struct gen *g, const struct gen_range *r, unsigned ra, uns
 	int32_t tags = tlb_at(r->mmu, r->write ? offsetof(struct x86_tlb, tag_write)
 					       : offsetof(struct x86_tlb, tag_read));
 
-	mov_or_lea(g, 4, t1, ra, r->lo);
-	x64_shift_ri(&g->a, X64_SHR, 4, t1, PAGE_BITS);
+	if (!r->lo && host_cpu_has(&g->cpu, HOST_CPU_BMI2)) {
+		x64_rorx(&g->a, 4, t1, ra, PAGE_BITS);
+	} else {
+		mov_or_lea(g, 4, t1, ra, r->lo);
+		x64_shift_ri(&g->a, X64_SHR, 4, t1, PAGE_BITS);
+	}
 	x64_alu_ri(&g->a, X64_AND, 4, t1, X86_TLB_SIZE - 1);
 	mov_or_lea(g, 8, t2, ra, r->hi);
 	x64_alu_ri(&g->a, X64_AND, 8, t2, (int32_t)(-(int32_t)PAGE_BYTES | (int32_t)r->align));
