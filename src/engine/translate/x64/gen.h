@@ -396,6 +396,17 @@ void emit_exit_state(struct gen *g, const struct ir_insn *i, ir_ref v);
 unsigned gen_address(struct gen *g, const struct ir_insn *i, bool *temp);
 void gen_call(struct gen *g, uint8_t *thunk, bool may_abort);
 void gen_vec_ensure(struct gen *g); /* guest vectors into host registers after a call */
+/* ---- mem.c */
+/* What access i looks up. */
+struct gen_range gen_range_of(const struct ir_insn *i, bool write);
+/* Compare the TLB entry for linear address ra; leaves the entry's index in t1, clobbers t2. Returns the
+ * jump taken on a miss. */
+uint8_t *gen_probe(struct gen *g, const struct gen_range *r, unsigned ra, unsigned t1, unsigned t2);
+/* The distance to host memory of the entry with that index. */
+struct x64_mem gen_addend(unsigned mmu, unsigned t1);
+/* Cold code of access i at ra, to which `from` leads. */
+struct cold *gen_cold_access(struct gen *g, unsigned kind, const struct ir_insn *i, unsigned ra,
+			     uint8_t *from);
 /* Is the value read by load i written back to the same place by its instruction, by the way that keeps
  * its host address for it? */
 bool gen_is_rmw(const struct gen *g, const struct ir_insn *i);

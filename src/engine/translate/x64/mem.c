@@ -104,7 +104,7 @@ static unsigned alignment(const struct ir_insn *i)
 	return i->aux & X86_MEM_ALIGN32 ? 31 : 0;
 }
 
-static struct gen_range range_of(const struct ir_insn *i, bool write)
+struct gen_range gen_range_of(const struct ir_insn *i, bool write)
 {
 	unsigned align = alignment(i);
 
@@ -132,10 +132,7 @@ static void mov_or_lea(struct gen *g, unsigned bytes, unsigned dst, unsigned src
 		x64_mov_rr(&g->a, bytes, dst, src);
 }
 
-/* Compare the TLB entry for linear address ra; leaves the entry's index in t1, clobbers t2. Returns
- * the jump taken on a miss. */
-static uint8_t *probe(struct gen *g, const struct gen_range *r, unsigned ra, unsigned t1,
-		      unsigned t2)
+uint8_t *gen_probe(struct gen *g, const struct gen_range *r, unsigned ra, unsigned t1, unsigned t2)
 {
 	int32_t tags = tlb_at(r->mmu, r->write ? offsetof(struct x86_tlb, tag_write)
 					       : offsetof(struct x86_tlb, tag_read));
@@ -153,13 +150,13 @@ static uint8_t *probe(struct gen *g, const struct gen_range *r, unsigned ra, uns
 	return x64_jcc(&g->a, X64_NE, NULL);
 }
 
-static struct x64_mem addend(unsigned mmu, unsigned t1)
+struct x64_mem gen_addend(unsigned mmu, unsigned t1)
 {
 	return x64_at_index(X64_RBP, t1, 3, tlb_at(mmu, offsetof(struct x86_tlb, addend)));
 }
 
-static struct cold *cold_access(struct gen *g, unsigned kind, const struct ir_insn *i, unsigned ra,
-				uint8_t *from)
+struct cold *gen_cold_access(struct gen *g, unsigned kind, const struct ir_insn *i, unsigned ra,
+			     uint8_t *from)
 {
 	struct cold *c = gen_cold(g, kind);
 
@@ -306,8 +303,8 @@ static void find(struct gen *g, struct cold *c, struct gen_group *p, const struc
 			p->slot = c->entry + (int32_t)offsetof(struct x86_site, addend);
 		return;
 	}
-	c->from[0] = probe(g, r, ra, t1, t2);
-	x64_mov_rm(&g->a, 8, t1, addend(r->mmu, t1));
+	c->from[0] = gen_probe(g, r, ra, t1, t2);
+	x64_mov_rm(&g->a, 8, t1, gen_addend(r->mmu, t1));
 	if (p) {
 		c->zero = p->slot;
 		x64_mov_mr(&g->a, 8, slot_of(p), t1);
@@ -334,7 +331,7 @@ static struct x64_mem group_operand(struct gen *g, struct x64_mem m, unsigned t1
 static struct cold *cold_alone(struct gen *g, unsigned kind, const struct ir_insn *i,
 			       struct x64_mem m, unsigned t1, uint8_t *from)
 {
-	struct cold *c = cold_access(g, kind, i, t1, from);
+	struct cold *c = gen_cold_access(g, kind, i, t1, from);
 
 	c->alone = true;
 	c->address = m;
@@ -365,7 +362,7 @@ void emit_load(struct gen *g, const struct ir_insn *i, ir_ref v)
 {
 	struct gen_group *p = group_of(g, v);
 	bool vec = g->val[v].flags & VAL_VEC, temp, rmw = !p && gen_is_rmw(g, i), pinned;
-	struct gen_range range = range_of(i, i->aux & X86_MEM_RMW);
+	struct gen_range range = gen_range_of(i, i->aux & X86_MEM_RMW);
 	unsigned ra, d, t1, t2;
 	struct cold *c;
 
@@ -381,7 +378,7 @@ void emit_load(struct gen *g, const struct ir_insn *i, ir_ref v)
 	pinned = g->val[v].flags & VAL_ALIAS;
 	t1 = gen_temp(g);
 	t2 = vec || pinned || d == ra ? gen_temp(g) : d;
-	c = cold_access(g, COLD_LOAD, i, ra, NULL);
+	c = gen_cold_access(g, COLD_LOAD, i, ra, NULL);
 	find(g, c, p, &range, ra, t1, t2);
 	c->reg2 = (uint8_t)d;
 	c->vec = vec;
@@ -426,7 +423,7 @@ static bool store_again(struct gen *g, const struct ir_insn *i, bool is_const, i
 		return false;
 	x64_test_rr(&g->a, 8, h, h);
 	from = x64_jcc(&g->a, X64_E, NULL);
-	c = cold_access(g, COLD_STORE_AGAIN, i, X64_NO_REG, from);
+	c = gen_cold_access(g, COLD_STORE_AGAIN, i, X64_NO_REG, from);
 	c->place = gen_place(g, i->arg[0]);
 	c->reg2 = (uint8_t)r;
 	c->is_const = is_const;
@@ -441,7 +438,7 @@ void emit_store(struct gen *g, const struct ir_insn *i, ir_ref v)
 	struct gen_group *p = group_of(g, v);
 	ir_ref x = gen_rep(g, i->arg[1]), base;
 	bool vec = g->val[x].flags & VAL_VEC, temp, is_const, again = p && p->first != v;
-	struct gen_range range = p ? range_of_group(p) : range_of(i, true);
+	struct gen_range range = p ? range_of_group(p) : gen_range_of(i, true);
 	unsigned ra = X64_NO_REG, r = X64_NO_REG, t1, t2;
 	int32_t imm = 0;
 	struct x64_mem m;
@@ -473,7 +470,7 @@ void emit_store(struct gen *g, const struct ir_insn *i, ir_ref v)
 		m = group_operand(g, m, t1);
 	} else {
 		t2 = gen_temp(g);
-		c = cold_access(g, COLD_STORE, i, ra, NULL);
+		c = gen_cold_access(g, COLD_STORE, i, ra, NULL);
 		find(g, c, p, &range, ra, t1, t2);
 		m = x64_at_index(ra, t1, 0, 0);
 	}
@@ -499,7 +496,7 @@ void gen_cold_alone(struct gen *g, const struct cold *c)
 {
 	const struct ir_insn *i = &g->b->insn[c->index];
 	bool store = c->kind == COLD_STORE;
-	struct gen_range range = range_of(i, store || (i->aux & X86_MEM_RMW));
+	struct gen_range range = gen_range_of(i, store || (i->aux & X86_MEM_RMW));
 	unsigned value = store && !c->vec ? c->reg2 : X64_NO_REG;
 	unsigned x = other_than(c->reg, value, value), y = other_than(c->reg, value, x);
 	uint8_t *miss;
@@ -509,8 +506,8 @@ void gen_cold_alone(struct gen *g, const struct cold *c)
 	x64_lea(&g->a, 8, c->reg, c->address);
 	x64_push(&g->a, x);
 	x64_push(&g->a, y);
-	miss = probe(g, &range, c->reg, x, y);
-	x64_alu_rm(&g->a, X64_ADD, 8, c->reg, addend(i->mmu, x));
+	miss = gen_probe(g, &range, c->reg, x, y);
+	x64_alu_rm(&g->a, X64_ADD, 8, c->reg, gen_addend(i->mmu, x));
 	x64_pop(&g->a, y);
 	x64_pop(&g->a, x);
 	if (store)
@@ -521,134 +518,4 @@ void gen_cold_alone(struct gen *g, const struct cold *c)
 	x64_patch(miss, g->a.at);
 	x64_pop(&g->a, y);
 	x64_pop(&g->a, x);
-}
-
-/* ---- atomics */
-static void narrow_result(struct gen *g, unsigned bytes, unsigned d)
-{
-	if (bytes < 4)
-		x64_movzx_rr(&g->a, d, d, bytes);
-}
-
-static void cold_atomic(struct gen *g, const struct ir_insn *i, unsigned ra, unsigned x, unsigned d,
-			uint8_t *from, struct cold **out)
-{
-	struct cold *c = cold_access(g, COLD_ATOMIC, i, ra, from);
-
-	c->reg2 = (uint8_t)d;
-	c->rmw = (uint8_t)x; /* operand, or X64_NO_REG: in frame.arg[1] already */
-	*out = c;
-}
-
-static void atomic_exchange(struct gen *g, const struct ir_insn *i, ir_ref v)
-{
-	struct gen_range range = range_of(i, true);
-	bool temp;
-	unsigned ra = gen_address(g, i, &temp), rb, d, t1, t2, bytes = bytes_of(i);
-	struct cold *c;
-	uint8_t *from;
-
-	rb = gen_use(g, i->arg[1]);
-	d = gen_temp(g);
-	x64_mov_rr(&g->a, 8, d, rb);
-	if (!(g->val[gen_rep(g, i->arg[1])].flags & VAL_ALIAS))
-		g->locked &= ~gen_bit(rb);
-	t1 = gen_temp(g);
-	t2 = gen_temp(g);
-	from = probe(g, &range, ra, t1, t2);
-	cold_atomic(g, i, ra, d, d, from, &c);
-	x64_mov_rm(&g->a, 8, t1, addend(i->mmu, t1));
-	if (i->op == IR_ATOMIC_XCHG)
-		x64_xchg_mr(&g->a, bytes, x64_at_index(ra, t1, 0, 0), d);
-	else
-		x64_lock_xadd(&g->a, bytes, x64_at_index(ra, t1, 0, 0), d);
-	narrow_result(g, bytes, d);
-	c->back = g->a.at;
-	gen_bind(g, v, d);
-}
-
-static void atomic_compare(struct gen *g, const struct ir_insn *i, ir_ref v)
-{
-	struct gen_range range = range_of(i, true);
-	bool temp;
-	unsigned ra, rn, t1, bytes = bytes_of(i);
-	struct cold *c;
-	uint8_t *from;
-
-	gen_take(g, X64_RAX);
-	x64_mov_mr(&g->a, 8, x64_at(X64_RBP, FRAME(arg[1])), gen_use(g, i->arg[1]));
-	g->locked = gen_bit(X64_RAX);
-	ra = gen_address(g, i, &temp);
-	rn = gen_use(g, i->arg[2]);
-	x64_mov_mr(&g->a, 8, x64_at(X64_RBP, FRAME(arg[2])), rn);
-	t1 = gen_temp(g);
-	from = probe(g, &range, ra, t1, X64_RAX);
-	cold_atomic(g, i, ra, X64_NO_REG, X64_RAX, from, &c);
-	x64_mov_rm(&g->a, 8, t1, addend(i->mmu, t1));
-	x64_mov_rm(&g->a, bytes == 8 ? 8 : 4, X64_RAX, x64_at(X64_RBP, FRAME(arg[1])));
-	x64_lock_cmpxchg(&g->a, bytes, x64_at_index(ra, t1, 0, 0), rn);
-	narrow_result(g, bytes, X64_RAX);
-	c->back = g->a.at;
-	gen_bind(g, v, X64_RAX);
-}
-
-static enum x64_alu atomic_alu(unsigned op)
-{
-	return op == IR_ATOMIC_AND ? X64_AND : op == IR_ATOMIC_OR ? X64_OR : X64_XOR;
-}
-
-/* AND, OR, XOR: in one locked instruction if nobody wants the old value, else in a loop. The
- * operand's register holds the new value for a moment: there may be no other. */
-static void atomic_logic(struct gen *g, const struct ir_insn *i, ir_ref v)
-{
-	struct gen_range range = range_of(i, true);
-	bool temp, unused = g->val[v].uses == 0;
-	unsigned ra, rb, t1, bytes = bytes_of(i);
-	struct cold *c;
-	uint8_t *from, *loop;
-
-	gen_take(g, X64_RAX);
-	ra = gen_address(g, i, &temp);
-	rb = gen_use(g, i->arg[1]);
-	t1 = gen_temp(g);
-	from = probe(g, &range, ra, t1, X64_RAX);
-	cold_atomic(g, i, ra, rb, X64_RAX, from, &c);
-	x64_mov_rm(&g->a, 8, t1, addend(i->mmu, t1));
-	if (unused) {
-		x64_lock_alu_mr(&g->a, atomic_alu(i->op), bytes, x64_at_index(ra, t1, 0, 0), rb);
-		c->back = g->a.at;
-		return;
-	}
-	x64_alu_rr(&g->a, X64_ADD, 8, t1, ra);
-	if (bytes >= 4)
-		x64_mov_rm(&g->a, bytes, X64_RAX, x64_at(t1, 0));
-	else
-		x64_movzx_rm(&g->a, X64_RAX, x64_at(t1, 0), bytes);
-	loop = g->a.at;
-	x64_push(&g->a, rb);
-	x64_alu_rr(&g->a, atomic_alu(i->op), bytes == 8 ? 8 : 4, rb, X64_RAX);
-	x64_lock_cmpxchg(&g->a, bytes, x64_at(t1, 0), rb);
-	x64_pop(&g->a, rb);
-	x64_jcc(&g->a, X64_NE, loop);
-	narrow_result(g, bytes, X64_RAX);
-	c->back = g->a.at;
-	gen_bind(g, v, X64_RAX);
-}
-
-void emit_atomic(struct gen *g, const struct ir_insn *i, ir_ref v)
-{
-	gen_rmw_cancel(g);
-	if (i->op == IR_ATOMIC_CMPXCHG)
-		atomic_compare(g, i, v);
-	else if (i->op == IR_ATOMIC_XCHG || i->op == IR_ATOMIC_ADD)
-		atomic_exchange(g, i, v);
-	else
-		atomic_logic(g, i, v);
-}
-
-void emit_fence(struct gen *g, const struct ir_insn *i, ir_ref v)
-{
-	(void)i;
-	(void)v;
-	x64_mfence(&g->a);
 }
