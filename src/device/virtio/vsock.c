@@ -1,73 +1,13 @@
 /* Virtio socket device: see vsock.h. Section numbers are of virtio 1.2. */
-#include "device/virtio/vsock.h"
+#include "device/virtio/vsock_private.h"
 
 #include <string.h>
 
 #include "base/bits.h"
 
-enum { QUEUE_RX = 0, QUEUE_TX = 1, QUEUE_EVENT = 2 };
-
-/* struct virtio_vsock_hdr, 5.10.6 */
-enum {
-	HDR_SRC_CID = 0,
-	HDR_DST_CID = 8,
-	HDR_SRC_PORT = 16,
-	HDR_DST_PORT = 20,
-	HDR_LEN = 24,
-	HDR_TYPE = 28,
-	HDR_OP = 30,
-	HDR_FLAGS = 32,
-	HDR_BUF_ALLOC = 36,
-	HDR_FWD_CNT = 40,
-	HDR_BYTES = 44,
-};
-
-enum { TYPE_STREAM = 1 };
-
-enum {
-	OP_REQUEST = 1,
-	OP_RESPONSE = 2,
-	OP_RST = 3,
-	OP_SHUTDOWN = 4,
-	OP_RW = 5,
-	OP_CREDIT_UPDATE = 6,
-	OP_CREDIT_REQUEST = 7,
-};
-
-/* Flags of OP_SHUTDOWN: the sender will not receive, will not send. */
-enum { SHUT_RECEIVE = 1, SHUT_SEND = 2, SHUT_BOTH = 3 };
-
-enum conn_state {
-	CONN_FREE,
-	CONN_ASKED, /* the host began it, the guest has not answered */
-	CONN_OPEN,
-	CONN_LEFT,  /* over for the guest; what it sent still goes to the host */
-	CONN_RESET, /* over for both once the guest has been told */
-	CONN_DEAD,  /* the driver is gone; the end is to be closed on the I/O thread */
-};
-
-/* Bits of to_send, in the order in which they go. */
-enum {
-	SEND_REQUEST = 1,
-	SEND_RESPONSE = 2,
-	SEND_CREDIT = 4,
-	SEND_ASK_CREDIT = 8,
-	SEND_SHUTDOWN = 16,
-	SEND_RST = 32,
-};
-
-/* Ports of connections that the host begins: above those that programs choose. */
-enum { HOST_PORT_FIRST = 1 << 30 };
-
-struct packet {
-	uint64_t src_cid, dst_cid;
-	uint32_t src_port, dst_port, len, flags, buf_alloc, fwd_cnt;
-	uint16_t type, op;
-};
-
-static void packet_load(struct packet *p, const uint8_t *h)
+static void packet_load(struct vsock_packet *p, const uint8_t *h)
 {
-	*p = (struct packet){
+	*p = (struct vsock_packet){
 		.src_cid = load_le64(h + HDR_SRC_CID),
 		.dst_cid = load_le64(h + HDR_DST_CID),
 		.src_port = load_le32(h + HDR_SRC_PORT),
@@ -79,162 +19,6 @@ static void packet_load(struct packet *p, const uint8_t *h)
 		.buf_alloc = load_le32(h + HDR_BUF_ALLOC),
 		.fwd_cnt = load_le32(h + HDR_FWD_CNT),
 	};
-}
-
-static void packet_store(const struct packet *p, uint8_t *h)
-{
-	store_le64(h + HDR_SRC_CID, p->src_cid);
-	store_le64(h + HDR_DST_CID, p->dst_cid);
-	store_le32(h + HDR_SRC_PORT, p->src_port);
-	store_le32(h + HDR_DST_PORT, p->dst_port);
-	store_le32(h + HDR_LEN, p->len);
-	store_le16(h + HDR_TYPE, p->type);
-	store_le16(h + HDR_OP, p->op);
-	store_le32(h + HDR_FLAGS, p->flags);
-	store_le32(h + HDR_BUF_ALLOC, p->buf_alloc);
-	store_le32(h + HDR_FWD_CNT, p->fwd_cnt);
-}
-
-/* ---- to the guest */
-
-/* A header that tells how much room the connection has. */
-static struct packet conn_packet(struct vsock_conn *c, uint16_t op)
-{
-	c->told = c->taken;
-	return (struct packet){
-		.src_cid = VSOCK_CID_HOST,
-		.dst_cid = c->owner->cid,
-		.src_port = c->host_port,
-		.dst_port = c->guest_port,
-		.type = TYPE_STREAM,
-		.op = op,
-		.flags = op == OP_SHUTDOWN ? c->host_shut : 0,
-		.buf_alloc = VSOCK_RING_BYTES,
-		.fwd_cnt = c->taken,
-	};
-}
-
-/* Take a buffer that a header fits; too small ones go back empty. */
-static bool rx_take(struct virtio_vsock *v, struct virtq_chain *chain)
-{
-	struct virtqueue *q = &v->device.queue[QUEUE_RX];
-
-	while (virtqueue_pop_or_wait(q, chain) > 0) {
-		if (chain->in_bytes >= HDR_BYTES)
-			return true;
-		virtqueue_push(q, chain, 0);
-	}
-	return false;
-}
-
-static void rx_give(struct virtio_vsock *v, const struct virtq_chain *chain, const struct packet *p,
-		    const uint8_t *bytes)
-{
-	struct virtqueue *q = &v->device.queue[QUEUE_RX];
-	uint8_t header[HDR_BYTES];
-
-	packet_store(p, header);
-	virtq_chain_write(q, chain, 0, header, HDR_BYTES);
-	if (p->len)
-		virtq_chain_write(q, chain, HDR_BYTES, bytes, p->len);
-	virtqueue_push(q, chain, HDR_BYTES + p->len);
-}
-
-static uint16_t op_of(unsigned bit)
-{
-	switch (bit) {
-	case SEND_REQUEST:
-		return OP_REQUEST;
-	case SEND_RESPONSE:
-		return OP_RESPONSE;
-	case SEND_CREDIT:
-		return OP_CREDIT_UPDATE;
-	case SEND_ASK_CREDIT:
-		return OP_CREDIT_REQUEST;
-	case SEND_SHUTDOWN:
-		return OP_SHUTDOWN;
-	default:
-		return OP_RST;
-	}
-}
-
-/* Send what waits for this connection; false when there are no buffers. */
-static bool conn_flush(struct vsock_conn *c)
-{
-	struct virtio_vsock *v = c->owner;
-	struct virtq_chain chain;
-
-	while (c->to_send) {
-		unsigned bit = c->to_send & (unsigned)-c->to_send;
-		struct packet p;
-
-		if (!rx_take(v, &chain))
-			return false;
-		p = conn_packet(c, op_of(bit));
-		rx_give(v, &chain, &p, NULL);
-		c->to_send &= (uint8_t)~bit;
-	}
-	if (c->state == CONN_RESET)
-		c->state = CONN_FREE;
-	return true;
-}
-
-static bool resets_flush(struct virtio_vsock *v)
-{
-	struct virtq_chain chain;
-
-	while (v->resets) {
-		const struct vsock_reset *r = &v->reset[v->resets - 1];
-		struct packet p = {.src_cid = r->cid,
-				   .dst_cid = v->cid,
-				   .src_port = r->host_port,
-				   .dst_port = r->guest_port,
-				   .type = r->type,
-				   .op = OP_RST};
-
-		if (!rx_take(v, &chain))
-			return false;
-		rx_give(v, &chain, &p, NULL);
-		v->resets--;
-	}
-	return true;
-}
-
-static void conn_send(struct vsock_conn *c, unsigned bits)
-{
-	c->to_send |= (uint8_t)bits;
-	conn_flush(c);
-}
-
-/* The driver has buffers again: in turn, so that none is forgotten. */
-static void rx_serve(struct virtio_vsock *v)
-{
-	if (!resets_flush(v))
-		return;
-	for (unsigned n = 0; n < VSOCK_CONNECTIONS_MAX; n++) {
-		struct vsock_conn *c = &v->conn[(v->turn + n) % VSOCK_CONNECTIONS_MAX];
-
-		if (c->state == CONN_FREE || c->state == CONN_DEAD)
-			continue;
-		if (!conn_flush(c)) {
-			v->turn = (v->turn + n) % VSOCK_CONNECTIONS_MAX;
-			return;
-		}
-		if (c->stalled && c->end && c->state == CONN_OPEN) {
-			c->stalled = false;
-			c->end->stream.resume(c->end->stream.opaque);
-		}
-	}
-	v->turn = (v->turn + 1) % VSOCK_CONNECTIONS_MAX; /* who came last comes earlier */
-}
-
-/* Answer what belongs to no connection. An RST gets no answer, or two could go on for ever. */
-static void refuse(struct virtio_vsock *v, const struct packet *p)
-{
-	if (p->op == OP_RST || v->resets == VSOCK_RESETS_MAX)
-		return;
-	v->reset[v->resets++] = (struct vsock_reset){p->dst_cid, p->src_port, p->dst_port, p->type};
-	resets_flush(v);
 }
 
 /* ---- connections */
@@ -279,7 +63,7 @@ static void conn_reset(struct vsock_conn *c)
 	end_close(c);
 	c->state = CONN_RESET;
 	c->to_send = 0;
-	conn_send(c, SEND_RST);
+	vsock_conn_send(c, SEND_RST);
 }
 
 /* What follows once the ring is empty: the host hears of the end of what the guest sends. */
@@ -302,7 +86,7 @@ static void conn_drained(struct vsock_conn *c)
 static void conn_tell_credit(struct vsock_conn *c)
 {
 	if (c->state == CONN_OPEN && c->taken - c->told >= VSOCK_RING_BYTES / 4)
-		conn_send(c, SEND_CREDIT);
+		vsock_conn_send(c, SEND_CREDIT);
 }
 
 /* ---- the host's side */
@@ -341,33 +125,6 @@ static void conn_writable(void *opaque)
 	virtio_leave(d);
 }
 
-/* How many bytes the guest has room for. */
-static uint32_t conn_credit(const struct vsock_conn *c)
-{
-	uint32_t in_flight = c->sent - c->guest_taken;
-
-	return in_flight < c->guest_room ? c->guest_room - in_flight : 0;
-}
-
-static size_t conn_input_some(struct vsock_conn *c, const uint8_t *bytes, size_t len)
-{
-	struct virtio_vsock *v = c->owner;
-	struct virtq_chain chain;
-	struct packet p;
-
-	if (!conn_flush(c) || !rx_take(v, &chain))
-		return 0;
-	p = conn_packet(c, OP_RW);
-	p.len = conn_credit(c);
-	if (p.len > len)
-		p.len = (uint32_t)len;
-	if (p.len > chain.in_bytes - HDR_BYTES)
-		p.len = (uint32_t)(chain.in_bytes - HDR_BYTES);
-	rx_give(v, &chain, &p, bytes);
-	c->sent += p.len;
-	return p.len;
-}
-
 static size_t conn_input(void *opaque, const uint8_t *bytes, size_t len)
 {
 	struct vsock_conn *c = opaque;
@@ -377,15 +134,16 @@ static size_t conn_input(void *opaque, const uint8_t *bytes, size_t len)
 	virtio_enter(d);
 	if (c->guest_shut & SHUT_RECEIVE)
 		done = len; /* nobody reads it */
-	while (done < len && n && virtio_running(d) && c->state == CONN_OPEN && conn_credit(c)) {
-		n = conn_input_some(c, bytes + done, len - done);
+	while (done < len && n && virtio_running(d) && c->state == CONN_OPEN &&
+	       vsock_conn_credit(c)) {
+		n = vsock_conn_data(c, bytes + done, len - done);
 		done += n;
 	}
 	c->stalled = done < len;
-	if (c->stalled && c->state == CONN_OPEN && virtio_running(d) && !conn_credit(c) &&
+	if (c->stalled && c->state == CONN_OPEN && virtio_running(d) && !vsock_conn_credit(c) &&
 	    !c->asked) {
 		c->asked = true;
-		conn_send(c, SEND_ASK_CREDIT);
+		vsock_conn_send(c, SEND_ASK_CREDIT);
 	}
 	virtio_leave(d);
 	return done;
@@ -399,7 +157,7 @@ static void conn_connected(void *opaque, bool yes)
 	virtio_enter(d);
 	if (!yes && c->state == CONN_OPEN && virtio_running(d)) {
 		c->host_shut |= SHUT_SEND;
-		conn_send(c, SEND_SHUTDOWN);
+		vsock_conn_send(c, SEND_SHUTDOWN);
 	}
 	virtio_leave(d);
 }
@@ -419,7 +177,7 @@ void virtio_vsock_gone(struct virtio_vsock *v, struct vsock_end *end)
 			conn_reset(c);
 		} else if (c->state == CONN_OPEN) {
 			c->host_shut = SHUT_BOTH;
-			conn_send(c, SEND_SHUTDOWN);
+			vsock_conn_send(c, SEND_SHUTDOWN);
 			conn_drained(c);
 		} else if (c->state == CONN_LEFT) {
 			c->state = CONN_FREE;
@@ -443,7 +201,7 @@ static struct vsock_conn *conn_new(struct virtio_vsock *v, uint32_t guest_port, 
 	return NULL;
 }
 
-static void conn_begin(struct vsock_conn *c, struct vsock_end *end, enum conn_state state)
+static void conn_begin(struct vsock_conn *c, struct vsock_end *end, enum vsock_state state)
 {
 	c->state = (uint8_t)state;
 	c->end = end;
@@ -467,7 +225,7 @@ bool virtio_vsock_connect(struct virtio_vsock *v, uint32_t port, struct vsock_en
 	}
 	if (c) {
 		conn_begin(c, end, CONN_ASKED);
-		conn_send(c, SEND_REQUEST);
+		vsock_conn_send(c, SEND_REQUEST);
 	}
 	virtio_leave(&v->device);
 	return c != NULL;
@@ -475,19 +233,19 @@ bool virtio_vsock_connect(struct virtio_vsock *v, uint32_t port, struct vsock_en
 
 /* ---- from the guest */
 
-static void guest_connects(struct virtio_vsock *v, const struct packet *p)
+static void guest_connects(struct virtio_vsock *v, const struct vsock_packet *p)
 {
 	struct vsock_conn *c = conn_new(v, p->src_port, p->dst_port);
 	struct vsock_end *end = c ? v->host->connect(v->host->opaque, p->dst_port) : NULL;
 
 	if (!end) {
-		refuse(v, p);
+		vsock_refuse(v, p);
 		return;
 	}
 	conn_begin(c, end, CONN_OPEN);
 	c->guest_room = p->buf_alloc;
 	c->guest_taken = p->fwd_cnt;
-	conn_send(c, SEND_RESPONSE);
+	vsock_conn_send(c, SEND_RESPONSE);
 }
 
 static void ring_add(struct vsock_conn *c, const struct virtqueue *q,
@@ -526,7 +284,7 @@ static uint32_t pass_on(struct vsock_conn *c, const struct virtqueue *q,
 	return done;
 }
 
-static void guest_sends(struct vsock_conn *c, const struct packet *p,
+static void guest_sends(struct vsock_conn *c, const struct vsock_packet *p,
 			const struct virtq_chain *chain)
 {
 	const struct virtqueue *q = &c->owner->device.queue[QUEUE_TX];
@@ -542,11 +300,11 @@ static void guest_sends(struct vsock_conn *c, const struct packet *p,
 	conn_tell_credit(c);
 }
 
-static void guest_has_credit(struct vsock_conn *c, const struct packet *p)
+static void guest_has_credit(struct vsock_conn *c, const struct vsock_packet *p)
 {
 	c->guest_room = p->buf_alloc;
 	c->guest_taken = p->fwd_cnt;
-	if (!conn_credit(c))
+	if (!vsock_conn_credit(c))
 		return;
 	c->asked = false;
 	if (c->stalled && c->end && c->state == CONN_OPEN) {
@@ -555,7 +313,7 @@ static void guest_has_credit(struct vsock_conn *c, const struct packet *p)
 	}
 }
 
-static void asked_packet(struct vsock_conn *c, const struct packet *p)
+static void asked_packet(struct vsock_conn *c, const struct vsock_packet *p)
 {
 	if (p->op == OP_RST) {
 		conn_left(c);
@@ -569,7 +327,7 @@ static void asked_packet(struct vsock_conn *c, const struct packet *p)
 	}
 }
 
-static void open_packet(struct vsock_conn *c, const struct packet *p,
+static void open_packet(struct vsock_conn *c, const struct vsock_packet *p,
 			const struct virtq_chain *chain)
 {
 	guest_has_credit(c, p);
@@ -580,7 +338,7 @@ static void open_packet(struct vsock_conn *c, const struct packet *p,
 	case OP_CREDIT_UPDATE:
 		break;
 	case OP_CREDIT_REQUEST:
-		conn_send(c, SEND_CREDIT);
+		vsock_conn_send(c, SEND_CREDIT);
 		break;
 	case OP_SHUTDOWN:
 		c->guest_shut |= (uint8_t)(p->flags & SHUT_BOTH);
@@ -599,7 +357,7 @@ static void tx_packet(struct virtio_vsock *v, const struct virtq_chain *chain)
 	const struct virtqueue *q = &v->device.queue[QUEUE_TX];
 	uint8_t header[HDR_BYTES];
 	struct vsock_conn *c;
-	struct packet p;
+	struct vsock_packet p;
 
 	if (virtq_chain_read(q, chain, 0, header, HDR_BYTES) < HDR_BYTES)
 		return;
@@ -616,7 +374,7 @@ static void tx_packet(struct virtio_vsock *v, const struct virtq_chain *chain)
 	else if (p.op == OP_REQUEST && p.dst_cid == VSOCK_CID_HOST && p.type == TYPE_STREAM)
 		guest_connects(v, &p);
 	else
-		refuse(v, &p);
+		vsock_refuse(v, &p);
 }
 
 static void tx_serve(struct virtio_vsock *v)
@@ -640,7 +398,7 @@ static void vsock_serve(void *model, unsigned n)
 	if (n == QUEUE_TX)
 		tx_serve(model);
 	else if (n == QUEUE_RX)
-		rx_serve(model);
+		vsock_rx_serve(model);
 }
 
 /* ---- the driver comes and goes */

@@ -45,7 +45,7 @@ struct vsock_host {
 
 struct vsock_conn {
 	struct virtio_vsock *owner;
-	uint8_t state;	    /* enum in vsock.c */
+	uint8_t state;	    /* enum vsock_state */
 	uint8_t to_send;    /* packets that wait for a buffer, likewise */
 	uint8_t guest_shut; /* flags of the guest's SHUTDOWN */
 	uint8_t host_shut;  /* of ours */
