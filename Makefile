@@ -4,20 +4,24 @@
 #   make test       build and test; `N passed, N failed`      make install  into PREFIX (/usr/local)
 #   make test-all   the same with all the slow tests          make format   clang-format the sources
 #   make guest      only the default guest's images           make clean    remove build directories
+#   make debian     a Debian image with systemd and ssh       make run-debian   boot it: network, ssh at
+#                                                             SSH_PORT, this directory at /mnt/share
 #
-# Variables: BUILD (build directory), GUEST (images), ARGS (options for doppel run), PREFIX, JOBS.
+# Variables: BUILD (build directory), GUEST (images), ARGS (options for doppel run), PREFIX, JOBS,
+# SSH_PORT (2222); DEBIAN_MIRROR, DEBIAN_SIZE, DEBIAN_PACKAGES (see scripts/debian.sh).
 
 BUILD ?= build
 BUILD_SAN ?= $(BUILD)-sanitize
 GUEST ?= guest
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
+SSH_PORT ?= 2222
 export GUEST_DIR := $(GUEST)
 export BUILD BUILD_SAN JOBS
 S := scripts/guest.sh
 
 .PHONY: all run guest test test-all bench install format clean deps-build deps-guest deps-test \
-	deps-bench guest-test
+	deps-bench guest-test debian run-debian deps-debian
 
 all: deps-build $(BUILD)/build.ninja
 	ninja -C $(BUILD) -j $(JOBS)
@@ -93,6 +97,21 @@ $(GUEST)/initrd-686.img: $(GUEST)/busybox-686 scripts/guest-init scripts/guest-a
 # A Multiboot image that is a package's own: the Xen hypervisor.
 $(GUEST)/xen: | deps-guest
 	@$(S) depends xen-system-amd64 'xen-hypervisor-[0-9]*' '/boot/xen-*.gz' $@
+
+debian: $(GUEST)/debian/debian.img
+
+$(GUEST)/debian/debian.img: | deps-debian
+	@scripts/debian.sh $(GUEST)/debian
+
+run-debian: all debian
+	@echo "== user \"user\", password \"doppel\"; ssh -p $(SSH_PORT) -i $(GUEST)/debian/id user@localhost"
+	@echo "== Ctrl-A x quits, so does poweroff in the guest"
+	@$(BUILD)/doppel run --memory 1G --kernel $(GUEST)/debian/vmlinuz --initrd $(GUEST)/debian/initrd.img \
+		--append "root=/dev/vda rw console=ttyS0" --disk $(GUEST)/debian/debian.img,format=raw \
+		--net user,forward=tcp:$(SSH_PORT):22 --share .:share --rng --balloon $(ARGS)
+
+deps-debian:
+	@scripts/deps.sh guest debian
 
 bench: deps-bench all guest
 	@scripts/bench.sh

@@ -12,6 +12,7 @@
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh
+export PATH=$PATH:/usr/sbin:/sbin # mke2fs
 out=${1:?usage: scripts/debian.sh OUT_DIR}
 suite=${DEBIAN_SUITE:-bookworm}
 size=${DEBIAN_SIZE:-4G}
