@@ -155,8 +155,12 @@ static int open_queue(const char *name, bool several, struct error *err)
 	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK), bytes, e;
 
 	if (fd < 0)
-		return error_set(err, -errno, "net tap: cannot open /dev/net/tun: %s",
-				 strerror(errno));
+		return error_set(
+			err, -errno, "net tap: cannot open /dev/net/tun: %s%s", strerror(errno),
+			errno == ENOENT || errno == ENODEV
+				? "; \"modprobe tun\" as root may bring it"
+				: "; give this user the right to, or an open descriptor with "
+				  "tap=fd:N");
 	if (several)
 		r.ifr_flags |= IFF_MULTI_QUEUE;
 	memcpy(r.ifr_name, name, strlen(name) + 1);
