@@ -107,14 +107,15 @@ def all_of_user(guest, port):
 
 
 # The cloud kernel has no driver for the e1000.
-@pytest.mark.parametrize("model,kernel,cpus", [
-    ("virtio", "vmlinuz", 1), ("e1000", "vmlinuz-amd64", 1),
-    pytest.param("virtio", "vmlinuz", 2, marks=slow),
-    pytest.param("e1000", "vmlinuz-amd64", 2, marks=slow),
+@pytest.mark.parametrize("machine,model,kernel,cpus", [
+    ("pc", "virtio", "vmlinuz", 1), ("pc", "e1000", "vmlinuz-amd64", 1),
+    ("microvm", "virtio", "vmlinuz", 1), pytest.param("pc", "virtio", "vmlinuz", 2, marks=slow),
+    pytest.param("pc", "e1000", "vmlinuz-amd64", 2, marks=slow),
 ])
-def test_user(boot, model, kernel, cpus):
+def test_user(boot, machine, model, kernel, cpus):
     port = free_port()
-    guest = boot("--net", f"user,model={model},hostname=boxy,forward=tcp:127.0.0.1:{port}:8000",
+    guest = boot("--machine", machine, "--net",
+                 f"user,model={model},hostname=boxy,forward=tcp:127.0.0.1:{port}:8000",
                  cpus=cpus, kernel=kernel, initrd=MODULES)
     guest.shell()
     all_of_user(guest, port)

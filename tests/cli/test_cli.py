@@ -3,6 +3,7 @@ one-letter instructions (o: output, p: power off, d: debug exit, c: crash, h: ha
 
 import os
 import signal
+import socket
 import subprocess
 import time
 
@@ -412,3 +413,28 @@ def test_disk_that_cannot_be_had(guest, tmp_path, spec, words):
     r = doppel("run", "--kernel", guest("p"), "--disk", spec, cwd=tmp_path)
     assert r.returncode == 4
     assert words in r.stderr and r.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("spec,words", [
+    ("usr", "must begin with user, tap=IF, socket=PATH or none"),
+    ("user,forwad=tcp:1:2", "did you mean forward?"),
+    ("user,forward=tcp:22", "too short"),
+    ("user,model=ne2000", "virtio or e1000"),
+    ("tap", "tap=IF|tap=fd:N"),
+    ("tap=fd:0", "no TAP interface"),
+    ("socket=/nonexistent/cable", "cannot listen at /nonexistent/cable"),
+    ("none,mac=01:00:00:00:00:01", "six bytes in hex"),
+    ("none,queues=0", "1 to 8"),
+])
+def test_network_that_cannot_be_had(guest, spec, words):
+    r = doppel("run", "--kernel", guest("p"), "--net", spec)
+    assert r.returncode == 4
+    assert words in r.stderr and r.stderr.count("\n") == 1
+
+
+def test_port_that_is_taken(guest):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        r = doppel("run", "--kernel", guest("p"), "--net", f"user,forward=tcp:{port}:22")
+    assert r.returncode == 4
+    assert f"cannot listen on tcp port {port}: Address already in use" in r.stderr
