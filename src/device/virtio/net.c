@@ -321,6 +321,7 @@ static void on_link(void *opaque, bool up)
 	struct virtio_net *n = opaque;
 	bool nested = enter(n);
 
+	n->link_down = !up;
 	virtio_config_changed(&n->device);
 	leave(n, nested);
 }
@@ -421,7 +422,7 @@ static void net_config_read(void *opaque, uint32_t offset, uint8_t *buf, uint32_
 	uint8_t config[CONFIG_BYTES] = {0};
 
 	memcpy(config + CONFIG_MAC, n->mac, sizeof(n->mac));
-	store_le16(config + CONFIG_STATUS, n->network->unplugged ? 0 : STATUS_LINK_UP);
+	store_le16(config + CONFIG_STATUS, n->link_down ? 0 : STATUS_LINK_UP);
 	store_le16(config + CONFIG_PAIRS, (uint16_t)n->pairs_max);
 	store_le16(config + CONFIG_MTU, (uint16_t)n->network->mtu);
 	store_le32(config + CONFIG_SPEED, SPEED_MBITS);
@@ -498,6 +499,7 @@ void virtio_net_init(struct virtio_net *n, const char *name, const uint8_t mac[6
 
 	memset(n, 0, sizeof(*n));
 	n->network = network;
+	n->link_down = network->unplugged;
 	n->pairs_max = pairs < 1 ? 1 : pairs > VIRTIO_NET_PAIRS_MAX ? VIRTIO_NET_PAIRS_MAX : pairs;
 	memcpy(n->own_mac, mac, sizeof(n->own_mac));
 	virtio_init(&n->device, &net_model, n, name,

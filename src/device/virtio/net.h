@@ -46,6 +46,7 @@ struct virtio_net {
 	uint8_t own_mac[6]; /* after reset */
 	struct net_network *network;
 	unsigned pairs_max;
+	bool link_down; /* what CPUs read of network->unplugged, which is the I/O thread's */
 	bool entered; /* the I/O thread is in here, with the lock: frames may come back at once */
 	/* scratch */
 	struct virtq_chain sending;
