@@ -139,7 +139,7 @@ static void on_work(void *opaque)
 	bool resume;
 
 	e1000_lock(e);
-	resume = e->rx_waits && e1000_rx_room(e);
+	resume = e->rx_waits && e1000_rx_room(e, e->rx_waits);
 	if (resume)
 		e->rx_waits = 0;
 	e1000_unlock(e);

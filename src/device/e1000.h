@@ -42,8 +42,8 @@ struct e1000 {
 	uint16_t wire_out;		 /* bits still to be clocked out */
 	uint8_t wire_bits;		 /* how many came in */
 	uint8_t line;			 /* interrupt is raised */
-	uint8_t rx_waits;		 /* the network has a frame and there was no room */
-	uint64_t quiet_until_ns;	 /* throttling: no interrupt before */
+	uint8_t rx_waits; /* descriptors that a frame of the network's waits for; 0: none does */
+	uint64_t quiet_until_ns; /* throttling: no interrupt before */
 	/* fixed at creation */
 	uint16_t eeprom[E1000_EEPROM_WORDS];
 	/* parts */

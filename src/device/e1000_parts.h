@@ -139,7 +139,7 @@ bool e1000_transmit(struct e1000 *e);
 /* e1000_rx.c: struct net_card.receive; on the I/O thread, without the lock. */
 bool e1000_receive(void *e1000, const struct io_piece *piece, unsigned pieces,
 		   const struct net_offload *offload);
-/* Whether a descriptor is free. */
-bool e1000_rx_room(struct e1000 *e);
+/* Whether so many descriptors are free, or frames are dropped anyway. */
+bool e1000_rx_room(struct e1000 *e, unsigned descriptors);
 
 #endif

@@ -44,9 +44,9 @@ static bool receives(struct e1000 *e)
 	       (*e1000_reg(e, E1000_STATUS) & E1000_STATUS_LINK);
 }
 
-bool e1000_rx_room(struct e1000 *e)
+bool e1000_rx_room(struct e1000 *e, unsigned descriptors)
 {
-	return !receives(e) || ring_free(e);
+	return !receives(e) || ring_free(e) >= descriptors;
 }
 
 static unsigned buffer_bytes(uint32_t rctl)
@@ -162,7 +162,7 @@ static bool receive(struct e1000 *e, const uint8_t *f, size_t len, bool valid)
 			e1000_count(e, E1000_MPC, 1);
 			return true; /* it never fits */
 		}
-		e->rx_waits = 1;
+		e->rx_waits = (uint8_t)needed;
 		return false;
 	}
 	store(e, f, len, total, verify(e, f, len, valid));
