@@ -16,10 +16,15 @@ enum {
 	AML_SCOPE = 0x10,
 	AML_BUFFER = 0x11,
 	AML_PACKAGE = 0x12,
+	AML_METHOD = 0x14,
 	AML_DUAL_NAME = 0x2e,
 	AML_MULTI_NAME = 0x2f,
 	AML_EXT = 0x5b,
+	AML_ARGUMENT0 = 0x68,
+	AML_STORE = 0x70,
 	AML_EXT_DEVICE = 0x82,
+	AML_IF = 0xa0,
+	AML_RETURN = 0xa4,
 	AML_LENGTH_BYTES = 4, /* lengths are always written in the four-byte form */
 	AML_BUFFER_SIZE_BYTES = 5,
 };
@@ -144,6 +149,36 @@ size_t aml_device(struct aml *a, const char *path)
 	size_t mark = open_length(a);
 	aml_path(a, path);
 	return mark;
+}
+
+size_t aml_method(struct aml *a, const char *name, unsigned arguments)
+{
+	aml_byte(a, AML_METHOD);
+	size_t mark = open_length(a);
+	aml_path(a, name);
+	aml_byte(a, (uint8_t)arguments);
+	return mark;
+}
+
+size_t aml_if(struct aml *a, const char *name)
+{
+	aml_byte(a, AML_IF);
+	size_t mark = open_length(a);
+	aml_path(a, name);
+	return mark;
+}
+
+void aml_return(struct aml *a, const char *name)
+{
+	aml_byte(a, AML_RETURN);
+	aml_path(a, name);
+}
+
+void aml_store_argument(struct aml *a, const char *name)
+{
+	aml_byte(a, AML_STORE);
+	aml_byte(a, AML_ARGUMENT0);
+	aml_path(a, name);
 }
 
 size_t aml_package(struct aml *a, uint8_t elements)

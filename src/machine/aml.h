@@ -28,11 +28,18 @@ void aml_eisa_id(struct aml *a, const char *id);
 /* Constructs with a length: begin returns a mark for aml_end. */
 size_t aml_scope(struct aml *a, const char *path);
 size_t aml_device(struct aml *a, const char *path);
+/* Method(name, arguments); aml_if: If (the integer called name). */
+size_t aml_method(struct aml *a, const char *name, unsigned arguments);
+size_t aml_if(struct aml *a, const char *name);
 size_t aml_package(struct aml *a, uint8_t elements);
 /* A resource template buffer; the descriptors follow as bytes, the end tag is added by the end. */
 size_t aml_resources(struct aml *a);
 void aml_resources_end(struct aml *a, size_t mark);
 void aml_end(struct aml *a, size_t mark);
+
+/* Return(name); Store(first argument of the method, name). */
+void aml_return(struct aml *a, const char *name);
+void aml_store_argument(struct aml *a, const char *name);
 
 /* Resource descriptors (ACPI 6.5, 6.4). */
 void aml_res_io(struct aml *a, uint16_t base, uint8_t len);

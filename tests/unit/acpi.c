@@ -59,7 +59,7 @@ static void check_sum(const uint8_t *table)
 
 static void checksums(void **state)
 {
-	static const char *const names[] = {"FACP", "APIC", "HPET"};
+	static const char *const names[] = {"FACP", "APIC", "HPET", "MCFG"};
 
 	for (unsigned cpus = 1; cpus <= 64; cpus += 63) {
 		const uint8_t *rsdp;

@@ -1,6 +1,7 @@
 /*
  * ACPI tables of the `pc` machine, generated for what is there. ACPI 6.5, chapter 5: RSDP, XSDT
- * (and RSDT for old systems), FADT, FACS, MADT, HPET, MCFG (PCI Firmware 3.3), DSDT. Left out: sleep states other than S5.
+ * (and RSDT for old systems), FADT, FACS, MADT, HPET, MCFG (PCI Firmware 3.3), DSDT. Left out:
+ * sleep states other than S5.
  */
 #include <string.h>
 
@@ -42,13 +43,13 @@ static void simple_device(struct aml *a, const char *name, const char *hid, uint
 	aml_end(a, d);
 }
 
-/* INTA-D of device d goes to I/O APIC pin 16 + (d + pin) % 4. */
-static void pci_routing(struct aml *a)
+/* Pin p of device d is PIRQ (d + p) % 4; where that goes depends on the interrupt controllers. */
+static void pci_routes(struct aml *a, const char *name, const uint8_t *pirq)
 {
 	enum { DEVICES = 32, PINS = 4 };
 	size_t all, one;
 
-	aml_name(a, "_PRT");
+	aml_name(a, name);
 	all = aml_package(a, DEVICES * PINS);
 	for (unsigned d = 0; d < DEVICES; d++) {
 		for (unsigned pin = 0; pin < PINS; pin++) {
@@ -56,11 +57,34 @@ static void pci_routing(struct aml *a)
 			aml_integer(a, d << 16 | 0xffff);
 			aml_integer(a, pin);
 			aml_integer(a, 0);
-			aml_integer(a, 16 + (d + pin) % 4);
+			aml_integer(a, pirq[(d + pin) % 4]);
 			aml_end(a, one);
 		}
 	}
 	aml_end(a, all);
+}
+
+/* The system said by _PIC which ones it uses: 0 the 8259s, 1 the APICs. */
+static void pci_routing(struct aml *a)
+{
+	static const uint8_t pic[4] = {PC_IRQ_PIRQ_AC, PC_IRQ_PIRQ_BD, PC_IRQ_PIRQ_AC,
+				       PC_IRQ_PIRQ_BD};
+	static const uint8_t apic[4] = {PC_PIN_PIRQ, PC_PIN_PIRQ + 1, PC_PIN_PIRQ + 2,
+					PC_PIN_PIRQ + 3};
+	size_t method, test;
+
+	aml_name_integer(a, "\\PICM", 0);
+	method = aml_method(a, "\\_PIC", 1);
+	aml_store_argument(a, "\\PICM");
+	aml_end(a, method);
+	pci_routes(a, "PRTP", pic);
+	pci_routes(a, "PRTA", apic);
+	method = aml_method(a, "_PRT", 0);
+	test = aml_if(a, "\\PICM");
+	aml_return(a, "PRTA");
+	aml_end(a, test);
+	aml_return(a, "PRTP");
+	aml_end(a, method);
 }
 
 static void pci_root(struct machine *m, struct aml *a)
@@ -138,8 +162,15 @@ static uint32_t build_facs(struct acpi_tables *t)
 
 static void build_fadt(struct acpi_tables *t, uint32_t facs, uint32_t dsdt)
 {
-	enum { WBINVD = 1 << 0, PROC_C1 = 1 << 2, SLP_BUTTON = 1 << 5, TMR_EXT = 1 << 8,
-	       RESET = 1 << 10, BOOT_LEGACY = 1 << 0, BOOT_8042 = 1 << 1 };
+	enum {
+		WBINVD = 1 << 0,
+		PROC_C1 = 1 << 2,
+		SLP_BUTTON = 1 << 5,
+		TMR_EXT = 1 << 8,
+		RESET = 1 << 10,
+		BOOT_LEGACY = 1 << 0,
+		BOOT_8042 = 1 << 1
+	};
 	struct aml a = acpi_table_begin(t, "FACP", 6);
 
 	acpi_put(&a, facs, 4);
