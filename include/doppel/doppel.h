@@ -202,6 +202,61 @@ unsigned doppel_distance(const char *a, const char *b);
 int doppel_explain(const uint8_t *bytes, size_t len, unsigned mode, const char *engine,
 		   const char *registers, char *buf, size_t buf_len, struct doppel_error *err);
 
+/* ---- disk images: no machine is needed. Paths are of regular files or block devices. */
+
+struct doppel_disk_options {
+	const char *format; /* "qcow2" (NULL) or "raw" */
+	/* Image that holds what the new one does not, or NULL; a relative name is taken from the
+	 * directory of the new image. backing_format NULL: look. */
+	const char *backing, *backing_format;
+	/* Of qcow2, "cluster=64K,refcount-bits=16,version=3,compression=zlib|zstd,lazy-refcounts", or
+	 * NULL. */
+	const char *options;
+	bool overwrite; /* a file that is there; else -EEXIST */
+	bool compress;	/* doppel_disk_convert: qcow2 clusters that get smaller by it */
+};
+
+/* A new image of a disk of that many bytes (a multiple of 512; 0 with a backing image: as large),
+ * which reads as zeroes. o may be NULL. */
+int doppel_disk_create(const char *path, uint64_t bytes, const struct doppel_disk_options *o,
+		       struct doppel_error *err);
+
+struct doppel_disk_info {
+	char format[16];
+	uint64_t bytes;	      /* of the disk */
+	uint64_t file_bytes;  /* the file's length */
+	uint64_t space_bytes; /* what it takes on the host */
+	char backing[1024], backing_format[16]; /* "": none, not stated */
+	/* qcow2: */
+	unsigned version, cluster_bytes, refcount_bits, snapshots;
+	bool zstd;	     /* how compressed clusters are compressed */
+	bool lazy_refcounts; /* compatible feature */
+	bool dirty;	     /* was not closed; repaired when it is next opened for writing */
+	bool corrupt;	     /* marked so; not opened for writing before it is repaired */
+};
+/* Also of an image that is in use. format NULL: look. */
+int doppel_disk_info(const char *path, const char *format, struct doppel_disk_info *out,
+		     struct doppel_error *err);
+
+/* Copy a disk, backing images included, into a new image; zeroes take no space. progress, which may
+ * be NULL, is told bytes of the disk, and ends it by returning false: -ECANCELED. What was made is
+ * removed on failure. */
+int doppel_disk_convert(const char *from, const char *from_format, const char *to,
+			const struct doppel_disk_options *o,
+			bool (*progress)(void *opaque, uint64_t done, uint64_t total), void *opaque,
+			struct doppel_error *err);
+
+struct doppel_disk_check {
+	uint64_t clusters, used, compressed; /* of the disk; used: not left to a backing image or zero */
+	uint64_t corruptions;		     /* what may lose or mix up data */
+	uint64_t leaks;			     /* clusters that take space and are not used */
+	uint64_t corruptions_fixed, leaks_fixed;
+	char first[160]; /* the first corruption found, or "" */
+};
+/* Is the image consistent? repair: make it so. 0 whatever is found; -ENOTSUP for raw images. */
+int doppel_disk_check(const char *path, const char *format, bool repair,
+		      struct doppel_disk_check *out, struct doppel_error *err);
+
 #ifdef __cplusplus
 }
 #endif

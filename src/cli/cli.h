@@ -23,6 +23,8 @@ enum cli_exit {
 	CLI_EXIT_CRASH = 6,   /* the guest crashed: triple fault */
 	CLI_EXIT_KILLED = 8,  /* stopped by the user: Ctrl-A x or a signal */
 	CLI_EXIT_DIFFER = 10, /* the engines of lockstep=A,B differ */
+	CLI_EXIT_CORRUPT = 12, /* disk check: the image is corrupt */
+	CLI_EXIT_LEAKS = 14, /* disk check: the image takes more space than it needs */
 };
 
 /* The status of a guest that wrote code to the debug-exit port: (code << 1) | 1, as a byte. */
@@ -45,6 +47,8 @@ int cli_run(int argc, char **argv);
 void cli_run_help(FILE *out);
 int cli_doctor(int argc, char **argv);
 void cli_doctor_help(FILE *out);
+int cli_disk(int argc, char **argv);
+void cli_disk_help(FILE *out);
 int cli_explain(int argc, char **argv);
 void cli_explain_help(FILE *out);
 int cli_help(int argc, char **argv);

@@ -14,6 +14,7 @@ const struct cli_command cli_commands[] = {
 	{"run", "boot a machine", cli_run, cli_run_help, false},
 	{"doctor", "say which engines work on this host, and why", cli_doctor, cli_doctor_help,
 	 false},
+	{"disk", "make, look at, copy and check disk images", cli_disk, cli_disk_help, false},
 	{"explain", "show one instruction through every stage", cli_explain, cli_explain_help,
 	 false},
 	{"help", "explain a command", cli_help, cli_help_help, false},

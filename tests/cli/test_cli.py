@@ -38,7 +38,7 @@ def test_help_is_what_no_arguments_give():
     assert doppel("help").stdout == r.stdout
 
 
-@pytest.mark.parametrize("command", ["run", "doctor", "explain", "help"])
+@pytest.mark.parametrize("command", ["run", "disk", "doctor", "explain", "help"])
 def test_help_of_each_command(command):
     r = doppel("help", command)
     assert r.returncode == 0

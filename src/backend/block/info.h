@@ -12,6 +12,7 @@ struct image_create {
 	unsigned cluster_bits;	 /* 9 to 21 */
 	unsigned refcount_order; /* log2 of their bits: 0 to 6 */
 	bool v2, zstd, lazy_refcounts;
+	bool overwrite; /* a file that is there */
 };
 
 struct image_info {
@@ -30,7 +31,7 @@ struct image_check {
 	char first[160]; /* the first corruption found */
 };
 
-/* 0 or -errno. An existing file is overwritten. */
+/* 0 or -errno: -EEXIST. */
 int image_create(const char *path, const struct image_create *c, struct error *err);
 /* Also of an image in use. */
 int image_info_read(const char *path, const char *format, struct image_info *out,

@@ -30,6 +30,8 @@ static int raw_create(struct image_file *f, const struct image_create *c, struct
 	if (c->backing)
 		return error_set(err, -EINVAL, "disk %s: a raw image has no backing file", f->path);
 	r = image_file_resize(f, c->bytes);
+	if (r == 0 && f->block_device)
+		r = image_file_zero(f, 0, c->bytes, true);
 	return r ? error_set(err, r, "disk %s: cannot make it as large: %s", f->path, strerror(-r))
 		 : 0;
 }

@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "backend/block/format.h"
 #include "backend/block/info.h"
@@ -23,8 +25,13 @@ static int look_at_backing(const char *path, struct image_create *c, struct erro
 {
 	struct image m = {0};
 	struct image_file file = {.path = (char *)path};
+	struct stat st;
 
 	m.file = &file;
+	if (stat(path, &st) == 0) { /* it must not be in the chain itself */
+		file.dev = st.st_dev;
+		file.ino = st.st_ino;
+	}
 	if (image_open_backing(&m, c->backing, c->backing_format, err))
 		return -EINVAL;
 	if (c->bytes == 0)
@@ -38,6 +45,7 @@ int image_create(const char *path, const struct image_create *how, struct error 
 {
 	struct image_create c = *how;
 	const struct image_format *format = format_named(c.format, err);
+	bool was_there = access(path, F_OK) == 0;
 	struct image_file *f;
 	int r;
 
@@ -47,6 +55,8 @@ int image_create(const char *path, const struct image_create *how, struct error 
 		return error_set(err, -EINVAL,
 				 "disk %s: the size must be a multiple of 512 bytes, below 8 EiB",
 				 path);
+	if (!c.overwrite && was_there)
+		return error_set(err, -EEXIST, "disk %s: is there already", path);
 	if (c.backing) {
 		r = look_at_backing(path, &c, err);
 		if (r)
@@ -59,6 +69,8 @@ int image_create(const char *path, const struct image_create *how, struct error 
 		return r;
 	r = format->create(f, &c, err);
 	image_file_close(f);
+	if (r && !was_there)
+		unlink(path);
 	return r;
 }
 
