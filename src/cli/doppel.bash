@@ -23,6 +23,23 @@ _doppel() {
 		return
 	fi
 	case $cmd:$prev in
+	disk:disk)
+		COMPREPLY=($(compgen -W "create info convert check --help" -- "$cur"))
+		return ;;
+	disk:--format | disk:--from | disk:--backing-format)
+		COMPREPLY=($(compgen -W "raw qcow2" -- "$cur"))
+		return ;;
+	disk:--option)
+		_doppel_list "cluster= refcount-bits= version= compression=zlib compression=zstd lazy-refcounts" "$cur"
+		return ;;
+	run:--disk)
+		if [[ $cur == *,* ]]; then
+			_doppel_list "format=raw format=qcow2 overlay readonly bus=virtio bus=ide serial= queues= cache=writeback cache=unsafe" "$cur"
+		else
+			compopt -o filenames
+			COMPREPLY=($(compgen -f -- "$cur"))
+		fi
+		return ;;
 	run:--kernel | run:--initrd | run:--config)
 		compopt -o filenames
 		COMPREPLY=($(compgen -f -- "$cur"))
@@ -61,6 +78,13 @@ _doppel() {
 	esac
 	case $cmd in
 	run) COMPREPLY=($(compgen -W "$(_doppel_names option)" -- "$cur")) ;;
+	disk)
+		if [[ $cur == -* ]]; then
+			COMPREPLY=($(compgen -W "--format --from --backing --backing-format --option --compress --force --json --repair --quiet --help" -- "$cur"))
+		else
+			compopt -o filenames
+			COMPREPLY=($(compgen -f -- "$cur"))
+		fi ;;
 	explain) COMPREPLY=($(compgen -W "--mode --engine --set --help" -- "$cur")) ;;
 	help) COMPREPLY=($(compgen -W "$(_doppel_names command)" -- "$cur")) ;;
 	esac
