@@ -168,6 +168,15 @@ def test_convert_what_others_wrote():
     assert "extended L2" in disk("convert", "e", "f", status=4)
 
 
+def test_convert_on_a_full_host():
+    raw("a")
+    r = subprocess.run(["bash", "-c", f"ulimit -f 200; {DOPPEL} disk convert --format raw a b"],
+                       capture_output=True, text=True, timeout=60)
+    assert r.returncode == 4
+    assert "too large" in r.stderr and r.stderr.count("\n") == 1
+    assert not os.path.exists("b")
+
+
 # ---- check
 
 def patch(name, at, data):
