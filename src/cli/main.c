@@ -211,8 +211,8 @@ int main(int argc, char **argv)
 	const struct cli_command *c;
 
 	hold_standard_fds();
-	signal(SIGXFSZ,
-	       SIG_IGN); /* a limit on file sizes is an error of the write, like a full disk */
+	/* A limit on file sizes is an error of the write, like a full disk. */
+	signal(SIGXFSZ, SIG_IGN);
 	if (argc < 2 || is_option(argv[1], "--help", "-h"))
 		return cli_help(1, argv);
 	if (is_option(argv[1], "--version", "-V")) {

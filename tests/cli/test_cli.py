@@ -382,7 +382,7 @@ def test_terminal_is_restored_on_every_way_out(guest, tmp_path, how):
 # ---- completion
 
 def test_completion_names():
-    assert set(doppel("__complete", "command").stdout.split()) == {"run", "doctor", "explain",
+    assert set(doppel("__complete", "command").stdout.split()) == {"run", "disk", "doctor", "explain",
                                                                    "help"}
     assert "--kernel" in doppel("__complete", "option").stdout.split()
     for kind in ["machine", "engine", "cpu", "feature", "trace", "dump", "pass", "stress"]:
