@@ -62,11 +62,10 @@ def test_disk(boot, tmp_path):
     guest.shell()
     assert guest.command("cat /sys/block/vda/serial") == "S123"
     assert guest.command("cat /sys/block/vda/size") == str((16 << 20) // 512)
-    wrote = guest.command("dd if=/dev/urandom of=/tmp/r bs=1M count=8 2>/dev/null; "
-                          "dd if=/tmp/r of=/dev/vda bs=64k conv=fsync 2>/dev/null; md5sum </tmp/r")
-    read = guest.command("echo 3 >/proc/sys/vm/drop_caches; dd if=/dev/vda bs=64k count=128 "
-                         "2>/dev/null | md5sum")
-    assert read == wrote
+    guest.command("dd if=/dev/urandom of=/tmp/r bs=1M count=8")
+    guest.command("dd if=/tmp/r of=/dev/vda bs=64k conv=fsync")
+    guest.command("echo 3 >/proc/sys/vm/drop_caches")
+    assert guest.command("head -c 8M /dev/vda | md5sum") == guest.command("md5sum </tmp/r")
     guest.console.send("poweroff\r")
     assert guest.wait() == 0, guest.transcript()
     assert any(disk.read_bytes()[:8 << 20])
@@ -82,8 +81,8 @@ def test_many_devices_share_pins(boot, tmp_path):
     guest = boot("--machine", "microvm", *disks, **MODULES)
     guest.shell()
     assert guest.command("ls /sys/block | grep -c vd") == "24"
-    assert guest.command("for d in a e t x; do dd if=/dev/vd$d bs=512 count=1 2>/dev/null; done"
-                         ).split() == ["0", "4", "19", "23"]
+    assert [guest.command(f"head -c 4 /dev/vd{d}").split()[0] for d in "aetx"] == [
+        "0", "4", "19", "23"]
 
 
 def test_a_pci_device_is_refused(start, tmp_path):

@@ -74,9 +74,6 @@ static void on_submit(void *opaque, struct block_request *q)
 	uint64_t sum = 0;
 
 	FUZZ_CHECK(r->pendings < PENDING_MAX, "more requests than the device has");
-	FUZZ_CHECK(q->op == BLOCK_FLUSH ||
-			   (q->offset <= DISK_BYTES && q->bytes <= DISK_BYTES - q->offset),
-		   "outside the disk");
 	for (unsigned i = 0; i < q->pieces; i++) {
 		uint8_t *at = q->piece[i].base;
 		FUZZ_CHECK(at >= ram && q->piece[i].len <= (size_t)(ram + RAM_END - at),
@@ -97,6 +94,9 @@ static void finish_one(struct rig *r, unsigned which, int error)
 	which %= r->pendings;
 	q = r->pending[which];
 	r->pending[which] = r->pending[--r->pendings];
+	/* the disk checks */
+	if (q->op != BLOCK_FLUSH && (q->offset > DISK_BYTES || q->bytes > DISK_BYTES - q->offset))
+		error = -EINVAL;
 	for (unsigned i = 0; q->op == BLOCK_READ && !error && i < q->pieces; i++)
 		memset(q->piece[i].base, 0x11, q->piece[i].len);
 	q->done(q, error);
