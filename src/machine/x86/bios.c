@@ -1,8 +1,8 @@
 /*
  * What a BIOS leaves in memory that kernels look at or step on: the BIOS data area and its
- * extension (base memory, serial ports), and interrupt vectors. There is no BIOS behind them:
- * services answer "not supported" (AH 86h, carry set), exceptions and hardware interrupts just
- * return.
+ * extension (base memory, serial ports), interrupt vectors, and a place to jump to for a reset.
+ * There is no BIOS behind them: services answer "not supported" (AH 86h, carry set), exceptions
+ * and hardware interrupts just return.
  */
 #include <string.h>
 
@@ -20,6 +20,7 @@ enum {
 	BIOS_SEGMENT = 0xf000,
 	BIOS_IRET = 0xff53, /* where PCs have always had an IRET */
 	BIOS_SERVICE = 0xff54,
+	BIOS_RESET = 0xfff0, /* where systems jump to that reboot as they did on the first PC */
 };
 
 static bool is_service(unsigned vector)
@@ -46,11 +47,29 @@ static void bios_vectors(struct machine *m)
 	}
 }
 
+/* Linux goes there where ACPI is hardware-reduced and EFI is not. */
+static void bios_reset(struct machine *m)
+{
+	static const uint8_t code[] = {
+		0xba, 0xf9, 0x0c, /* mov dx, 0cf9h: the reset port */
+		0xb0, 0x02,	  /* mov al, 2 */
+		0xee,		  /* out dx, al */
+		0xb0, 0x06,	  /* mov al, 6 */
+		0xee,		  /* out dx, al */
+		0xf4,		  /* hlt */
+		0xeb, 0xfd,	  /* jmp to the hlt */
+	};
+
+	_Static_assert(PC_PORT_RESET == 0xcf9, "in the code");
+	memcpy(m->ram + (BIOS_SEGMENT << 4) + BIOS_RESET, code, sizeof(code));
+}
+
 void bios_build(struct machine *m)
 {
 	static const uint16_t com[4] = {PC_PORT_COM1, PC_PORT_COM2, PC_PORT_COM3, PC_PORT_COM4};
 
 	bios_vectors(m);
+	bios_reset(m);
 	memset(m->ram + BDA_COM, 0, BDA_BYTES);
 	for (unsigned i = 0; i < m->uarts; i++)
 		store_le16(m->ram + BDA_COM + 2 * i, com[i]);
