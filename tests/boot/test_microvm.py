@@ -65,7 +65,7 @@ def test_disk(boot, tmp_path):
     guest.command("dd if=/dev/urandom of=/tmp/r bs=1M count=8")
     guest.command("dd if=/tmp/r of=/dev/vda bs=64k conv=fsync")
     guest.command("echo 3 >/proc/sys/vm/drop_caches")
-    assert guest.command("head -c 8M /dev/vda | md5sum") == guest.command("md5sum </tmp/r")
+    assert guest.command("head -c 8388608 /dev/vda | md5sum") == guest.command("md5sum </tmp/r")
     guest.console.send("poweroff\r")
     assert guest.wait() == 0, guest.transcript()
     assert any(disk.read_bytes()[:8 << 20])
