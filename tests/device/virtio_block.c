@@ -227,6 +227,12 @@ static void ranges(void **state)
 	put_range(1, 0, 0, 0xffffffff, 0);
 	add(0, 1, DISCARD, 0, 16);
 	expect(0, 1, 1, 1);
+	put_range(1, 0, 2047, 2, 0); /* over the end */
+	add(0, 1, ZEROES, 0, 16);
+	expect(0, 1, 1, 1);
+	put_range(1, 0, UINT64_MAX, 1, 0);
+	add(0, 1, ZEROES, 0, 16);
+	expect(0, 1, 1, 1);
 }
 
 /* More than there are requests for: the rest waits and comes. */

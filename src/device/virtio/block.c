@@ -112,6 +112,7 @@ static void request_submit(struct virtio_block_request *r, enum block_op op, uin
 static bool range_next(struct virtio_block_request *r, int *error)
 {
 	uint8_t b[RANGE_BYTES];
+	uint64_t all = r->block->disk->bytes / BLOCK_SECTOR;
 	uint32_t sectors, flags;
 	bool zero = r->io.op == BLOCK_ZERO;
 
@@ -122,7 +123,7 @@ static bool range_next(struct virtio_block_request *r, int *error)
 	*error = 0;
 	if ((flags & ~(uint32_t)RANGE_UNMAP) || (flags && !zero))
 		*error = -EOPNOTSUPP;
-	else if (sectors > RANGE_SECTORS_MAX || load_le64(b) > UINT64_MAX / BLOCK_SECTOR)
+	else if (sectors > RANGE_SECTORS_MAX || load_le64(b) > all || sectors > all - load_le64(b))
 		*error = -EINVAL;
 	if (*error)
 		return false;
