@@ -54,7 +54,7 @@ deps-test:
 	@scripts/deps.sh build guest test
 
 deps-bench:
-	@scripts/deps.sh build guest bench
+	@scripts/deps.sh build guest debian bench
 
 $(BUILD)/build.ninja: | deps-build
 	meson setup $(BUILD)
@@ -113,7 +113,11 @@ run-debian: all debian
 deps-debian:
 	@scripts/deps.sh guest debian
 
-bench: deps-bench all guest
+# fio and iperf3 measure disks and networks in the guest.
+$(GUEST)/debian-bench/debian.img: | deps-bench
+	@DEBIAN_PACKAGES=fio,iperf3 scripts/debian.sh $(GUEST)/debian-bench
+
+bench: deps-bench all guest $(GUEST)/debian-bench/debian.img
 	@scripts/bench.sh
 
 install: all

@@ -13,11 +13,12 @@ import time
 
 import machines
 from console import Problem
+from io_rows import DISK, NET, IoRows
 from report import GROUPS, Results, Verdict, all_machines, host_text, version_text
 from session import Session, run_batch
 
 # Rows that have boots of their own, by what they may be asked for.
-APART = {"two", "cpus", "peak-shell"}
+APART = {"two", "cpus", "peak-shell", "ssh", "disk", "net", *DISK, *NET}
 SHELL_PROMPT = rb"# (\x1b\[6n)?$"  # the shell may ask the terminal where its cursor is
 
 
@@ -48,6 +49,7 @@ def parse_options():
     args.doppel, args.kernel = f"{args.build}/doppel", f"{args.guest}/vmlinuz"
     args.initrd, args.native = f"{args.out}/initrd.img", f"{args.out}/bench"
     args.shell_initrd = f"{args.guest}/initrd.img"
+    args.debian = f"{args.guest}/debian-bench"
     args.wanted = None if args.rows == "all" else set(args.rows.split(","))
     if args.peer:
         args.machines = f"doppel,{args.peer}"
@@ -204,6 +206,9 @@ class Bench:
                 self.run_cpus(runs // sessions)
             if self.wants("peak-shell", "peak"):
                 self.run_shell()
+            io = IoRows(self, self.args.debian)
+            if io.wanted():
+                io.run(runs // sessions)
             print(f"session {i + 1}/{sessions}: {time.monotonic() - start:.0f} s", flush=True)
 
     # ---- what came out
