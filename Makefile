@@ -2,7 +2,7 @@
 #
 #   make run        the default guest, to its shell           make bench    compare with other emulators
 #   make test       build and test; `N passed, N failed`      make install  into PREFIX (/usr/local)
-#   make test-all   the same with all the slow tests          make format   clang-format the sources
+#   make test-all   and all the slow tests; builds Debian     make format   clang-format the sources
 #   make guest      only the default guest's images           make clean    remove build directories
 #   make debian     a Debian image with systemd and ssh       make run-debian   boot it: network, ssh at
 #                                                             SSH_PORT, this directory at /mnt/share
@@ -34,14 +34,16 @@ run: all guest
 ifdef OFFLINE
 export OFFLINE
 TEST_IMAGES :=
+TEST_ALL_IMAGES :=
 else
 TEST_IMAGES := guest-test
+TEST_ALL_IMAGES := guest-test debian
 endif
 
 test: deps-test all guest $(TEST_IMAGES)
 	@scripts/test.sh quick
 
-test-all: deps-test all guest $(TEST_IMAGES)
+test-all: deps-test all guest $(TEST_ALL_IMAGES)
 	@scripts/test.sh all
 
 deps-build:

@@ -42,7 +42,7 @@ static const struct row rows[] = {
 	{"host-cpu", "LEVEL[,-F]", "use less of the host's CPU: x86-64-v2, max,-fma, ...", KIND_STRING, OFF(host_cpu)},
 	{"cpus", "N", "number of CPUs, 1 to 64 (default 1)", KIND_NUMBER, OFF(cpus)},
 	{"memory", "SIZE", "memory, with suffix K, M or G (default 512M)", KIND_SIZE, OFF(memory_bytes)},
-	{"machine", "NAME", "what is wired to what: pc", KIND_STRING, OFF(machine)},
+	{"machine", "NAME", "what is wired to what: pc (default), microvm", KIND_STRING, OFF(machine)},
 	{"serial", "stdio|none|file=PATH", "where the first serial port goes (default stdio)", KIND_SERIAL, OFF(serial)},
 	{"clock", "real|counted", "virtual time follows the host's time, or instructions:\n"
 	 "counted runs repeat exactly", KIND_CLOCK, OFF(clock)},

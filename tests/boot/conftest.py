@@ -15,7 +15,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("BUILD_DIR", ROOT / "build"))
-GUEST = (ROOT / os.environ.get("GUEST_DIR", "guest")).resolve()
+GUEST = (ROOT / (os.environ.get("GUEST_DIR") or os.environ.get("DOPPEL_GUEST_DIR", "guest"))).resolve()
 DOPPEL = os.environ.get("DOPPEL", str(BUILD / "doppel"))
 # A hang is found by waiting; a slow or busy host must not look like one.
 TIMEOUT = float(os.environ.get("DOPPEL_TEST_TIMEOUT", "400"))
