@@ -117,6 +117,7 @@ static int create_cpus(struct doppel_vm *vm, struct error *err)
 		c->x86->trace = &vm->trace;
 		/* Counted runs repeat, so their random numbers do: never seed keys in one. */
 		c->x86->random_state = vm->cfg.counted ? i + 1 : 0;
+		c->x86->devices_alone = vm->cfg.counted;
 	}
 	return 0;
 }

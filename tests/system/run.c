@@ -1,7 +1,8 @@
 /*
  * Runs one guest image under every engine that works here, each time in several ways that must not
  * make a difference: as it is, without optimization passes, with blocks of one instruction, with
- * the counted clock, and with each choice an engine can make badly on purpose (--stress). What the
+ * the counted clock, and with each choice an engine can make badly on purpose (--stress). All runs
+ * on the counted clock must come to the same end: instructions of each CPU, time, memory. What the
  * image printed is shown when it fails.
  *
  * usage: run IMAGE [--cpus N] [--cpu MODEL] [--expect exit|crash|poweroff] [--text WORDS]
@@ -18,13 +19,20 @@
 
 #include "doppel/doppel.h"
 
-enum { OUT_MAX = 256 * 1024, WAIT_MS = 120000 };
+enum { OUT_MAX = 256 * 1024, WAIT_MS = 120000, CPUS_MAX = 16 };
+
+/* Where a counted run ended. */
+struct ending {
+	bool known;
+	uint64_t insns[CPUS_MAX], time_ns, memory;
+};
 
 struct image {
 	const char *path, *cpu, *expect;
 	unsigned cpus;
 	const char *text;	  /* must be in a crash report */
 	const char *engine, *way; /* only these, or NULL */
+	struct ending ending;	  /* of the first counted run */
 };
 
 struct way {
@@ -41,6 +49,9 @@ static const struct way ways[] = {
 	{.name = "no passes", .disable_passes = "all"},
 	{.name = "one instruction a block", .max_block_insns = 1},
 	{.name = "counted clock", .clock = DOPPEL_CLOCK_COUNTED},
+	{.name = "one instruction a block, counted clock",
+	 .max_block_insns = 1,
+	 .clock = DOPPEL_CLOCK_COUNTED},
 	{.name = "all", .engine = "translate", .stress = "translate-all"},
 	{.name = "all, counted clock",
 	 .slow = true,
@@ -120,7 +131,32 @@ static void report(struct doppel_vm *vm, const struct doppel_result *res, const 
 	}
 }
 
-static bool run_one(const struct image *im, const char *engine, const struct way *w)
+/* Did this counted run end as the first one did? */
+static bool same_ending(struct doppel_vm *vm, struct image *im)
+{
+	struct ending e = {.known = true}, first;
+
+	for (unsigned i = 0; i < im->cpus && i < CPUS_MAX; i++)
+		doppel_register_read(vm, i, "insns", &e.insns[i]);
+	e.time_ns = doppel_time_ns(vm);
+	e.memory = doppel_memory_hash(vm);
+	if (!im->ending.known)
+		im->ending = e;
+	first = im->ending;
+	if (e.time_ns == first.time_ns && e.memory == first.memory &&
+	    memcmp(e.insns, first.insns, sizeof(e.insns)) == 0)
+		return true;
+	printf("ended elsewhere than the first counted run: time %llu for %llu, memory %llx for "
+	       "%llx\n",
+	       (unsigned long long)e.time_ns, (unsigned long long)first.time_ns,
+	       (unsigned long long)e.memory, (unsigned long long)first.memory);
+	for (unsigned i = 0; i < im->cpus && i < CPUS_MAX; i++)
+		printf("cpu %u: %llu instructions for %llu\n", i, (unsigned long long)e.insns[i],
+		       (unsigned long long)first.insns[i]);
+	return false;
+}
+
+static bool run_one(struct image *im, const char *engine, const struct way *w)
 {
 	struct run *r = calloc(1, sizeof(*r));
 	struct doppel_result *res = calloc(1, sizeof(*res));
@@ -147,6 +183,8 @@ static bool run_one(const struct image *im, const char *engine, const struct way
 	} else {
 		doppel_wait(vm, WAIT_MS, res);
 		ok = as_expected(im, res, r);
+		if (ok && w->clock == DOPPEL_CLOCK_COUNTED)
+			ok = same_ending(vm, im);
 		printf("%s: engine %s, %s\n", ok ? "ok" : "FAIL", engine, w->name);
 		if (!ok)
 			report(vm, res, r, im);

@@ -260,6 +260,7 @@ static struct x86_cpu *shadow_create(struct engine_cpu *t, const struct x86_cpu 
 	cpu->index = of->index;
 	cpu->apic_id = of->apic_id;
 	cpu->cpuid = of->cpuid;
+	cpu->devices_alone = of->devices_alone;
 	cpu->space = &t->all->copy;
 	cpu->ports = &t->all->copy_ports;
 	tap_fill(&s->tap, t, LOCKSTEP_SECOND, of->platform);

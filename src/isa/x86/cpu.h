@@ -202,7 +202,8 @@ enum {
 	X86_EXIT_NONE,
 	X86_EXIT_FAULT,	    /* cpu->fault is set */
 	X86_EXIT_RESTART,   /* the rest of the block would be wrong (a store into it, an x87
-			     * exception now pending): run this instruction alone */
+			     * exception now pending, see also devices_alone): run this instruction
+			     * alone */
 	X86_EXIT_EXCLUSIVE, /* a locked access that host atomics cannot do: run alone, others stopped */
 };
 
@@ -292,6 +293,7 @@ struct x86_cpu {
 	union x86_vec scratch[X86_SCRATCH_BYTES / 32]; /* the interpreter's temporaries */
 	bool exclusive;		   /* all other CPUs are stopped: atomics may be plain accesses */
 	bool alone;		   /* an uncached one-instruction block runs: stores need no restart */
+	bool devices_alone;	   /* counted clock: an access to device memory asks to be run alone */
 	uint64_t code_lo, code_hi; /* gpa range of the running block, for X86_EXIT_RESTART */
 	uint64_t apic_page;	   /* gpa of the local APIC page, or ~0 when disabled or x2APIC */
 	struct x86_fault fault;	   /* set by a helper that returns failure */

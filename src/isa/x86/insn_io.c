@@ -1,7 +1,7 @@
 /*
  * Port input and output: IN, OUT, INS, OUTS. SDM vol. 2; vol. 1, chapter 18. A repeated string runs
- * a bounded number of elements, then leaves the block with RIP still at it, so that interrupts get
- * in; each element is complete before the next begins.
+ * a bounded number of elements (see string.c), then leaves the block with RIP still at it, so that
+ * interrupts get in; each element is complete before the next begins.
  */
 #include "isa/x86/families.h"
 #include "isa/x86/lift.h"
@@ -123,11 +123,13 @@ static void string_run(struct x86_cpu *cpu, const struct string *s, bool in, uin
 {
 	bool (*one)(struct x86_cpu *, const struct string *, uint16_t) = in ? ins_one : outs_one;
 	int64_t step = cpu->rflags & X86_DF ? -(int64_t)s->bytes : (int64_t)s->bytes;
-	unsigned run = cpu->mode & (X86_MODE_TF | X86_MODE_BREAK) ? 1 : STRING_RUN;
 	uint64_t mask = bits_mask(s->addr_bytes * 8);
 	uint64_t count = s->rep ? cpu->gpr[X86_RCX] & mask : 1;
+	uint64_t run = (count - 1) % STRING_RUN + 1;
 	uint16_t port = (uint16_t)cpu->gpr[X86_RDX];
 
+	if (cpu->mode & (X86_MODE_TF | X86_MODE_BREAK))
+		run = 1;
 	if (count && !x86_io_allowed(cpu, port, s->bytes))
 		return;
 	while (count && run--) {
@@ -176,6 +178,7 @@ const struct ir_helper x86_helpers_io[] = {
 };
 /* clang-format on */
 
+/* A read may make the device ask for an interrupt, or ask no more. */
 static void lift_in(struct lift *l, const struct x86_insn *i)
 {
 	unsigned bytes = i->op[0].bytes;
@@ -183,6 +186,7 @@ static void lift_in(struct lift *l, const struct x86_insn *i)
 			     lift_imm(l, IR_I64, bytes), IR_NONE);
 
 	lift_write(l, i, 0, ir_trunc(l->b, ir_int_type(bytes), v));
+	lift_end_next(l, i);
 }
 
 /* A write may reset, power off or remap the machine: look around after it. */
@@ -202,8 +206,8 @@ static void lift_string(struct lift *l, const struct x86_insn *i)
 		      lift_next_pc(l, i), IR_NONE);
 }
 
-#define IO  (X86_ORACLE_NO | X86_STARTS)
-#define STR (IO | X86_ENDS | X86_REPPABLE)
+#define IO  (X86_ORACLE_NO | X86_STARTS | X86_ENDS)
+#define STR (IO | X86_REPPABLE)
 
 /* clang-format off */
 const struct x86_row x86_rows_io[] = {
@@ -211,10 +215,10 @@ const struct x86_row x86_rows_io[] = {
 	X86("E5", "RAX_z, Ib", X86_FEAT_BASE, 0, 0, 0, lift_in, "in", IO),
 	X86("EC", "AL, DX", X86_FEAT_BASE, 0, 0, 0, lift_in, "in", IO),
 	X86("ED", "RAX_z, DX", X86_FEAT_BASE, 0, 0, 0, lift_in, "in", IO),
-	X86("E6", "Ib, AL", X86_FEAT_BASE, 0, 0, 0, lift_out, "out", IO | X86_ENDS),
-	X86("E7", "Ib, RAX_z", X86_FEAT_BASE, 0, 0, 0, lift_out, "out", IO | X86_ENDS),
-	X86("EE", "DX, AL", X86_FEAT_BASE, 0, 0, 0, lift_out, "out", IO | X86_ENDS),
-	X86("EF", "DX, RAX_z", X86_FEAT_BASE, 0, 0, 0, lift_out, "out", IO | X86_ENDS),
+	X86("E6", "Ib, AL", X86_FEAT_BASE, 0, 0, 0, lift_out, "out", IO),
+	X86("E7", "Ib, RAX_z", X86_FEAT_BASE, 0, 0, 0, lift_out, "out", IO),
+	X86("EE", "DX, AL", X86_FEAT_BASE, 0, 0, 0, lift_out, "out", IO),
+	X86("EF", "DX, RAX_z", X86_FEAT_BASE, 0, 0, 0, lift_out, "out", IO),
 	X86("6C", "Yb, DX", X86_FEAT_BASE, 0, 0, 0, lift_string, "ins", STR, H_INS),
 	X86("6D", "Yz, DX", X86_FEAT_BASE, 0, 0, 0, lift_string, "ins", STR, H_INS),
 	X86("6E", "DX, Xb", X86_FEAT_BASE, 0, 0, 0, lift_string, "outs", STR, H_OUTS),

@@ -318,6 +318,27 @@ static bool hits_running_block(struct x86_cpu *cpu, const struct access *a)
 	return false;
 }
 
+/* Would this ask a device, from a block that may not begin here and goes on behind it? Under the
+ * counted clock that instruction runs again, alone: then the time it is told is exact, and what it
+ * makes the machine ask of the CPU is done right behind it, whatever blocks an engine makes. */
+static bool asks_device(struct x86_cpu *cpu, const struct access *a)
+{
+	if (LIKELY(!cpu->devices_alone) || cpu->alone)
+		return false;
+	for (unsigned i = 0; i < a->count; i++) {
+		if (!a->piece[i].hva) {
+			cpu->exit_code = X86_EXIT_RESTART;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool must_restart(struct x86_cpu *cpu, const struct access *a)
+{
+	return hits_running_block(cpu, a) || asks_device(cpu, a);
+}
+
 static void piece_write(struct x86_cpu *cpu, const struct piece *p, const uint8_t *from)
 {
 	if (!p->hva) {
@@ -343,7 +364,7 @@ bool x86_mem_read(struct x86_cpu *cpu, uint64_t lin, void *buf, unsigned bytes,
 	struct access a;
 	uint8_t *to = buf;
 
-	if (!resolve(cpu, &lin, bytes, flags & X86_MEM_RMW, mmu, flags, &a))
+	if (!resolve(cpu, &lin, bytes, flags & X86_MEM_RMW, mmu, flags, &a) || asks_device(cpu, &a))
 		return false;
 	for (unsigned i = 0; i < a.count; i++) {
 		const struct piece *p = &a.piece[i];
@@ -363,7 +384,7 @@ bool x86_mem_write(struct x86_cpu *cpu, uint64_t lin, const void *buf, unsigned 
 	struct access a;
 	const uint8_t *from = buf;
 
-	if (!resolve(cpu, &lin, bytes, true, mmu, flags, &a) || hits_running_block(cpu, &a))
+	if (!resolve(cpu, &lin, bytes, true, mmu, flags, &a) || must_restart(cpu, &a))
 		return false;
 	for (unsigned i = 0; i < a.count; i++) {
 		piece_write(cpu, &a.piece[i], from);
@@ -378,7 +399,7 @@ bool x86_mem_check_write(struct x86_cpu *cpu, uint64_t lin, unsigned bytes, enum
 {
 	struct access a;
 
-	return resolve(cpu, &lin, bytes, true, mmu, flags, &a) && !hits_running_block(cpu, &a);
+	return resolve(cpu, &lin, bytes, true, mmu, flags, &a) && !must_restart(cpu, &a);
 }
 
 void *x86_mem_atomic_ptr(struct x86_cpu *cpu, uint64_t lin, unsigned bytes, enum x86_mmu_index mmu,

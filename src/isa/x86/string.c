@@ -3,8 +3,9 @@
  * page run at a time through host pointers, everything else one by one through x86_mem_*.
  *
  * Registers follow every run, so a fault in the middle leaves them exact; the flags of CMPS and
- * SCAS are set only when the instruction ends, as the manual asks. One call handles at most
- * STRING_CHUNK elements, and one alone while single-stepping.
+ * SCAS are set only when the instruction ends, as the manual asks. One call goes on until what is
+ * left is a multiple of STRING_CHUNK, wherever it began, so that a restart in the middle does not
+ * change how often the instruction counts; it handles one element while single-stepping.
  */
 #include <string.h>
 
@@ -353,14 +354,11 @@ static uint64_t string_run(struct x86_cpu *cpu, uint64_t arg, bool compares,
 			   uint64_t (*step)(struct string *s, uint64_t n))
 {
 	struct string s = string_make(cpu, arg);
-	uint64_t left = cpu->gpr[X86_RCX] & s.addr_mask, todo = STRING_CHUNK, n;
+	uint64_t left = cpu->gpr[X86_RCX] & s.addr_mask, todo, n;
 
 	if (!left)
 		return 1;
-	if (cpu->mode & X86_MODE_TF)
-		todo = 1;
-	if (todo > left)
-		todo = left;
+	todo = cpu->mode & X86_MODE_TF ? 1 : (left - 1) % STRING_CHUNK + 1;
 	for (left -= todo; todo && !s.stop; todo -= n) {
 		n = step(&s, todo);
 		if (!n)
