@@ -152,9 +152,9 @@ static void add(struct gen *g, struct open *o, unsigned n)
 	struct open *e;
 
 	for (unsigned k = 0; k < FRAME_GROUPS; k++) {
-		struct gen_group *p = &g->group[o[k].group - 1u];
+		struct gen_group *p = o[k].group ? &g->group[o[k].group - 1] : NULL;
 
-		if (!o[k].group || p->mmu != i->mmu || !same_place(&o[k].form, &f) ||
+		if (!p || p->mmu != i->mmu || !same_place(&o[k].form, &f) ||
 		    !join(g, p, n, (int64_t)((uint64_t)f.disp - (uint64_t)o[k].form.disp)))
 			continue;
 		o[k].used = (uint16_t)n;
