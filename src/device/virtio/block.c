@@ -274,9 +274,15 @@ static void block_serve(void *opaque, unsigned n)
 	struct virtqueue *q = &b->device.queue[n];
 
 	virtqueue_kicks_off(q);
-	while (b->free) {
+	/* What is answered at once frees its request: a driver that keeps adding such must not keep
+	 * the I/O thread. */
+	for (unsigned left = q->size; b->free; left--) {
 		struct virtio_block_request *r = b->free;
 
+		if (!left) {
+			virtio_serve_again(&b->device, n);
+			return;
+		}
 		if (virtqueue_pop_or_wait(q, &r->chain) <= 0)
 			return;
 		b->free = r->next;
