@@ -6,27 +6,6 @@
 #include "base/bits.h"
 #include "host/host.h"
 
-static void on_reset(void *opaque)
-{
-	struct machine *m = opaque;
-
-	m->cfg.event(m->cfg.opaque, MACHINE_RESET, 0);
-}
-
-static void on_poweroff(void *opaque)
-{
-	struct machine *m = opaque;
-
-	m->cfg.event(m->cfg.opaque, MACHINE_POWEROFF, 0);
-}
-
-static void on_debug_exit(void *opaque, uint32_t code)
-{
-	struct machine *m = opaque;
-
-	m->cfg.event(m->cfg.opaque, MACHINE_DEBUG_EXIT, code);
-}
-
 /* A pin that slots share is up while one of them drives it. */
 static void virtio_irq(void *opaque, unsigned slot, int level)
 {
@@ -47,9 +26,9 @@ static void create_devices(struct microvm *v)
 	uart_init(&v->uart, (struct irq_line){ioapic_irq, &m->ioapic, MICROVM_PIN_COM1},
 		  m->cfg.clock, m->cfg.timers, m->cfg.serial[0]);
 	v->uart.trace = m->cfg.trace;
-	acpi_sleep_init(&v->sleep, on_poweroff, m);
-	reset_port_init(&v->reset_port, on_reset, m);
-	debug_exit_init(&v->debug_exit, on_debug_exit, m);
+	acpi_sleep_init(&v->sleep, x86_poweroff_asked, m);
+	reset_port_init(&v->reset_port, x86_reset_asked, m);
+	debug_exit_init(&v->debug_exit, x86_debug_exit_asked, m);
 	debug_console_init(&v->debug_console, m->cfg.debugcon);
 }
 

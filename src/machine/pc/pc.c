@@ -43,28 +43,7 @@ static int pc_pic_ack(void *opaque)
 	return i8259_ack(&((struct pc *)opaque)->pic);
 }
 
-static void pc_reset_asked(void *opaque)
-{
-	struct machine *m = opaque;
-
-	m->cfg.event(m->cfg.opaque, MACHINE_RESET, 0);
-}
-
-static void pc_poweroff(void *opaque)
-{
-	struct machine *m = opaque;
-
-	m->cfg.event(m->cfg.opaque, MACHINE_POWEROFF, 0);
-}
-
-static void pc_debug_exit(void *opaque, uint32_t code)
-{
-	struct machine *m = opaque;
-
-	m->cfg.event(m->cfg.opaque, MACHINE_DEBUG_EXIT, code);
-}
-
-static const struct i8042_ops keyboard_ops = {.reset = pc_reset_asked};
+static const struct i8042_ops keyboard_ops = {.reset = x86_reset_asked};
 
 static void create_interrupts(struct machine *m)
 {
@@ -99,11 +78,11 @@ static void create_devices(struct machine *m)
 		   &keyboard_ops, m);
 	hpet_init(&pc_of(m)->hpet, (struct irq_line){ioapic_irq, &m->ioapic, 0},
 		  line(m, PC_IRQ_PIT), line(m, PC_IRQ_RTC), clock, timers);
-	acpi_pm_init(&pc_of(m)->pm, line(m, PC_IRQ_SCI), clock, timers, pc_poweroff, m);
+	acpi_pm_init(&pc_of(m)->pm, line(m, PC_IRQ_SCI), clock, timers, x86_poweroff_asked, m);
 	pc_of(m)->pm.timer_32bit = true;
-	reset_port_init(&pc_of(m)->reset_port, pc_reset_asked, m);
+	reset_port_init(&pc_of(m)->reset_port, x86_reset_asked, m);
 	pci_host_init(&pc_of(m)->pci_host, &pc_of(m)->pci_bus, &pc_of(m)->reset_port);
-	debug_exit_init(&pc_of(m)->debug_exit, pc_debug_exit, m);
+	debug_exit_init(&pc_of(m)->debug_exit, x86_debug_exit_asked, m);
 	debug_console_init(&pc_of(m)->debug_console, m->cfg.debugcon);
 	pc_of(m)->pit.trace = pc_of(m)->rtc.trace = pc_of(m)->keyboard.trace =
 		pc_of(m)->hpet.trace = pc_of(m)->pm.trace = pc_of(m)->pci_host.trace =

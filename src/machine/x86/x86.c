@@ -75,6 +75,27 @@ void x86_machine_clear(struct machine *m)
 	host_free(m->lapic);
 }
 
+void x86_reset_asked(void *machine)
+{
+	struct machine *m = machine;
+
+	m->cfg.event(m->cfg.opaque, MACHINE_RESET, 0);
+}
+
+void x86_poweroff_asked(void *machine)
+{
+	struct machine *m = machine;
+
+	m->cfg.event(m->cfg.opaque, MACHINE_POWEROFF, 0);
+}
+
+void x86_debug_exit_asked(void *machine, uint32_t code)
+{
+	struct machine *m = machine;
+
+	m->cfg.event(m->cfg.opaque, MACHINE_DEBUG_EXIT, code);
+}
+
 int x86_map_all(struct space *s, const struct x86_mapping *t, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {

@@ -60,6 +60,10 @@ struct machine {
 int x86_machine_init(struct machine *m, const struct machine_config *cfg, struct x86_cpu *cpus,
 		     struct error *err);
 void x86_machine_clear(struct machine *m);
+/* What devices call when the guest asks for it; opaque: the struct machine. */
+void x86_reset_asked(void *machine);
+void x86_poweroff_asked(void *machine);
+void x86_debug_exit_asked(void *machine, uint32_t code);
 /* RAM at its places, and the I/O APIC. 0 or -errno. */
 int x86_machine_map(struct machine *m);
 struct x86_mapping {
