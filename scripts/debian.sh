@@ -7,7 +7,7 @@
 #
 # systemd, networkd, ssh, sudo, apt. User "user", password "doppel". Needs mmdebstrap and mke2fs; runs
 # as root, or as anyone with user namespaces. DEBIAN_MIRROR: the mirror to build from and to leave in the
-# image (default: what apt uses here); DEBIAN_SIZE: of the disk (default 4G); DEBIAN_PACKAGES: more
+# image (default: mmdebstrap's); DEBIAN_SIZE: of the disk (default 4G); DEBIAN_PACKAGES: more
 # packages, separated by commas.
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
@@ -52,11 +52,6 @@ EOF
 printf '%s\n' virtio_pci virtio_mmio virtio_blk ata_piix sd_mod ext4 >"$root/etc/initramfs-tools/modules"
 
 # ---- build
-mirror=${DEBIAN_MIRROR-}
-if [ -z "$mirror" ] && [ -d /etc/apt/sources.list.d ]; then
-	mirror=$(apt-get indextargets --format '$(SITE)' 'Identifier: Packages' 2>/dev/null | head -1 || true)
-fi
-mirror=${mirror:-http://deb.debian.org/debian}
 cat >"$work/setup" <<'EOF'
 #!/bin/sh
 # In the image's namespace: $1 is its root.
@@ -82,14 +77,14 @@ umount "$work/view"
 EOF
 chmod 755 "$work/setup" "$work/make-image"
 
-say "building Debian $suite from $mirror: some minutes"
+say "building Debian $suite: some minutes"
 mmdebstrap --format=null --variant=minbase --include="${packages%,}" \
 	--essential-hook="cp -a --no-preserve=ownership '$root/.' \"\$1\"" \
 	--customize-hook="'$work/setup' \"\$1\"" \
 	--customize-hook="cp -L \"\$1/vmlinuz\" '$work/vmlinuz'; cp -L \"\$1/initrd.img\" '$work/initrd.img'" \
 	--customize-hook="rm -rf \"\$1\"/var/cache/apt/archives/*.deb" \
 	--customize-hook="'$work/make-image' \"\$1\"" \
-	"$suite" /dev/null "$mirror" 2>&1 |
+	"$suite" /dev/null ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} </dev/null 2>&1 |
 	sed -u "s/^I: /   /"
 for f in vmlinuz initrd.img; do
 	cp "$work/$f" "$out/$f.new"
