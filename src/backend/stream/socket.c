@@ -61,7 +61,7 @@ int unix_listen(const char *what, const char *path, struct error *err)
 	if (r)
 		return r;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, 16) < 0) {
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, SOMAXCONN) < 0) {
 		r = error_set(err, -errno, "%s %s: %s", what, path, strerror(errno));
 		if (fd >= 0)
 			close(fd);
