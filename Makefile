@@ -3,6 +3,7 @@
 #   make run        the default guest, to its shell           make bench    compare with other emulators
 #   make test       build and test; `N passed, N failed`      make install  into PREFIX (/usr/local)
 #   make test-all   and all the slow tests; builds Debian     make format   clang-format the sources
+#   make golden     tests/unit/golden-host-code.txt anew, after a change of generated code
 #   make guest      only the default guest's images           make clean    remove build directories
 #   make debian     a Debian image with systemd and ssh       make run-debian   boot it: network, ssh at
 #                                                             SSH_PORT, this directory at /mnt/share
@@ -20,7 +21,7 @@ export GUEST_DIR := $(GUEST)
 export BUILD BUILD_SAN JOBS
 S := scripts/guest.sh
 
-.PHONY: all run guest test test-all bench install format clean deps-build deps-guest deps-test \
+.PHONY: all run guest test test-all golden bench install format clean deps-build deps-guest deps-test \
 	deps-bench guest-test debian run-debian deps-debian
 
 all: deps-build $(BUILD)/build.ninja
@@ -45,6 +46,10 @@ test: deps-test all guest $(TEST_IMAGES)
 
 test-all: deps-test all guest $(TEST_ALL_IMAGES)
 	@scripts/test.sh all
+
+golden: deps-build $(BUILD)/build.ninja
+	ninja -C $(BUILD) -j $(JOBS) tests/unit/unit-golden
+	$(BUILD)/tests/unit/unit-golden --write tests/unit/golden-host-code.txt
 
 deps-build:
 	@scripts/deps.sh build
