@@ -34,12 +34,13 @@ static uint64_t x86_random(void *opaque, uint64_t a, uint64_t b, uint64_t c)
 	return v;
 }
 
-/* The guest spins for another of its CPUs, which may be waiting for this host core. */
+/* The guest spins for another of its CPUs, which may be waiting for this host core. Under the counted
+ * clock all of them take turns on one thread, and giving way to others only costs. */
 static uint64_t x86_pause(void *opaque, uint64_t a, uint64_t b, uint64_t c)
 {
 	const struct x86_cpu *cpu = opaque;
 
-	if (cpu->cpuid->cpus > 1)
+	if (cpu->cpuid->cpus > 1 && !cpu->devices_alone)
 		host_yield();
 	return 0;
 }
