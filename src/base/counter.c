@@ -47,6 +47,8 @@ static const struct {
 					  "loads that missed the inline probe"},
 	[COUNTER_TRANSLATE_SLOW_STORES] = {"translate_slow_stores",
 					   "stores that missed the inline probe"},
+	[COUNTER_TRANSLATE_REMADE] = {"translate_remade",
+				      "accesses that served badly, their code made anew"},
 };
 
 const char *counter_name(enum counter c)

@@ -46,6 +46,7 @@ enum counter {
 	COUNTER_TRANSLATE_EXIT_ABORT,	 /* exits in the middle of a block: faults and the like */
 	COUNTER_TRANSLATE_SLOW_LOADS,	 /* loads that missed the inline probe */
 	COUNTER_TRANSLATE_SLOW_STORES,	 /* stores that missed the inline probe */
+	COUNTER_TRANSLATE_REMADE,	 /* accesses that served badly, their code made anew */
 	COUNTER_COUNT
 };
 

@@ -188,6 +188,23 @@ main:	ENTER_LONG
 	dec	ecx
 	jnz	1b
 	CHK	"from page to page", rax, 15*10000
+
+	/* a frame that lies in two pages for as long as the loop runs: what its accesses share is no
+	 * use then (see --counts in run.c) */
+	mov	dword ptr [PA + 0xff8], 3
+	mov	dword ptr [PA + 0xffc], 5
+	mov	dword ptr [PA + 0x1000], 7
+	lea	rbx, [r15 + 0xff8]
+	xor	eax, eax
+	mov	ecx, 40000
+1:	add	eax, [rbx]
+	add	eax, [rbx + 8]
+	mov	[rbx + 4], ecx
+	dec	ecx
+	jnz	1b
+	mov	edx, [PA + 0xffc]
+	CHK	"a frame in two pages", rax, 10*40000
+	CHK	"what was stored in it", rdx, 1
 	FINISH
 
 	/* rax: ROUNDS times the two numbers at rbx; rcx is lost */

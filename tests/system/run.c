@@ -6,12 +6,12 @@
  * image printed is shown when it fails.
  *
  * usage: run IMAGE [--cpus N] [--cpu MODEL] [--expect exit|crash|poweroff] [--text WORDS]
- *                  [--engine NAME] [--way WORDS]
+ *                  [--engine NAME] [--way WORDS] [--counts COUNTER=LEAST]
  *
  * --engine and --way (part of its name) choose among the runs.
  *
  * exit: the image itself counts its failures and writes them to the debug-exit port. WORDS must be
- * in the report of a crash.
+ * in the report of a crash. CPU 0 of the translator, run plainly, must count up to LEAST.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +32,8 @@ struct image {
 	unsigned cpus;
 	const char *text;	  /* must be in a crash report */
 	const char *engine, *way; /* only these, or NULL */
-	struct ending ending;	  /* of the first counted run */
+	const char *counts;
+	struct ending ending; /* of the first counted run */
 };
 
 struct way {
@@ -156,6 +157,23 @@ static bool same_ending(struct doppel_vm *vm, struct image *im)
 	return false;
 }
 
+/* Is the counter of --counts as high as it must be? */
+static bool counted(struct doppel_vm *vm, const struct image *im, const char *engine,
+		    const struct way *w)
+{
+	size_t len = im->counts ? strcspn(im->counts, "=") : 0;
+	struct doppel_counter c;
+
+	if (!len || strcmp(engine, "translate") != 0 || w != &ways[0])
+		return true;
+	for (unsigned i = 0; doppel_counter(vm, 0, i, &c); i++)
+		if (strlen(c.name) == len && memcmp(c.name, im->counts, len) == 0 &&
+		    c.value >= strtoull(im->counts + len + 1, NULL, 10))
+			return true;
+	printf("not so many: %s\n", im->counts);
+	return false;
+}
+
 static bool run_one(struct image *im, const char *engine, const struct way *w)
 {
 	struct run *r = calloc(1, sizeof(*r));
@@ -182,7 +200,7 @@ static bool run_one(struct image *im, const char *engine, const struct way *w)
 		ok = false;
 	} else {
 		doppel_wait(vm, WAIT_MS, res);
-		ok = as_expected(im, res, r);
+		ok = as_expected(im, res, r) && counted(vm, im, engine, w);
 		if (ok && w->clock == DOPPEL_CLOCK_COUNTED)
 			ok = same_ending(vm, im);
 		printf("%s: engine %s, %s\n", ok ? "ok" : "FAIL", engine, w->name);
@@ -234,6 +252,8 @@ static bool parse(struct image *im, int argc, char **argv)
 			im->engine = argv[++i];
 		else if (strcmp(argv[i], "--way") == 0)
 			im->way = argv[++i];
+		else if (strcmp(argv[i], "--counts") == 0)
+			im->counts = argv[++i];
 		else
 			return false;
 	}
@@ -250,7 +270,8 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IONBF, 0);
 	if (!parse(&im, argc, argv)) {
 		fprintf(stderr, "usage: run IMAGE [--cpus N] [--cpu MODEL] [--expect END] "
-				"[--text WORDS] [--engine NAME] [--way WORDS]\n");
+				"[--text WORDS] [--engine NAME] [--way WORDS] "
+				"[--counts COUNTER=LEAST]\n");
 		return 2;
 	}
 	for (unsigned i = 0; doppel_engine_info(i, &e); i++)

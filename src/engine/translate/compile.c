@@ -139,6 +139,7 @@ struct tblock *compile(struct translate *t, const struct compile_at *at)
 				     .tag = jumps_tag(t, at->mode),
 				     .loop = at->loop,
 				     .wanderers = t->wanderers,
+				     .apart = t->apart,
 				     .crossing = crossing(t, at),
 			     },
 			     at->gpa2);

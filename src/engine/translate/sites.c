@@ -1,7 +1,9 @@
 /*
  * Entries of cpu->site: accesses in loops remember their page (x64/mem.c). Where one goes from page
  * to page all the time, remembering costs more than looking it up, and the more as the host
- * predicts it badly. Such an instruction is marked, and its code made again without.
+ * predicts it badly. Such an instruction is marked, and its code made again without. If the entry
+ * is a group's, whose bytes lie in two pages, the group is taken apart: a stack frame stays where
+ * it is for as long as a loop runs, and all its accesses would go by cold code.
  */
 #include "engine/translate/translate_private.h"
 
@@ -10,7 +12,8 @@ void sites_note(struct translate *t, uint64_t page)
 	for (unsigned k = 0; k < t->gen.site_count; k++) {
 		const struct gen_site *s = &t->gen.site[k];
 
-		t->site_gpa[s->index] = page + (uint64_t)s->offset;
+		t->site[s->index].gpa = page + (uint64_t)s->offset;
+		t->site[s->index].group = s->group;
 		t->cpu->site[s->index].strikes = 0;
 	}
 }
@@ -18,12 +21,16 @@ void sites_note(struct translate *t, uint64_t page)
 void sites_settle(struct translate *t)
 {
 	struct x86_cpu *cpu = t->cpu;
-	uint64_t gpa;
+	const struct x86_site *s = cpu->site_wanders;
+	uint64_t *marks = t->wanderers, gpa;
 
-	if (!cpu->site_wanders)
+	if (!s)
 		return;
-	gpa = t->site_gpa[cpu->site_wanders - cpu->site];
 	cpu->site_wanders = NULL;
-	t->wanderers[gen_wanderer(gpa) / 64] |= 1ull << gen_wanderer(gpa) % 64;
+	gpa = t->site[s - cpu->site].gpa;
+	if (t->site[s - cpu->site].group && s->tag == X86_TLB_INVALID)
+		marks = t->apart;
+	cpu->counter[COUNTER_TRANSLATE_REMADE]++;
+	marks[gen_mark(gpa) / 64] |= 1ull << gen_mark(gpa) % 64;
 	t->interp->client.dropped(t, gpa, 1);
 }

@@ -21,10 +21,13 @@ struct translate {
 	struct tlink *link;	    /* the exit that led here, to be linked; or NULL */
 	x86_mode_t mode[MODES_MAX]; /* of the numbers in tags */
 	unsigned mode_count;
-	bool straight; /* nothing needs a look at the block boundary */
+	bool straight;		       /* nothing needs a look at the block boundary */
 	unsigned max_insns, max_trace; /* of a block, a trace; max_trace 0: no traces */
-	uint64_t wanderers[GEN_WANDERERS / 64];
-	uint64_t site_gpa[X86_SITES]; /* of the instruction that was given the entry last */
+	uint64_t wanderers[GEN_MARKS / 64], apart[GEN_MARKS / 64]; /* see gen_source */
+	struct { /* of the instruction that was given the entry last */
+		uint64_t gpa;
+		bool group;
+	} site[X86_SITES];
 	struct dump dump;
 	struct ir_block ir;
 	struct ir_insn insn[IR_BLOCK_MAX];
@@ -69,7 +72,7 @@ void jumps_clear(struct translate *t);
 /* ---- sites.c */
 /* The code just compiled has entries of cpu->site: note of what instructions. */
 void sites_note(struct translate *t, uint64_t page);
-/* If an access was found to go from page to page, have its code made anew without an entry for it. */
+/* If an entry was found to serve badly, have the code made anew without it. */
 void sites_settle(struct translate *t);
 
 /* ---- slow.c */

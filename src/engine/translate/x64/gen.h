@@ -173,7 +173,7 @@ struct gen_group {
 	int32_t lo, hi;
 	uint8_t mmu;
 	int32_t slot; /* displacement of the distance to host memory */
-	bool write;
+	bool write, apart;
 	unsigned align; /* mask of the first access's address */
 };
 enum { GEN_GROUPS_MAX = 512 };
@@ -186,19 +186,26 @@ struct gen_source {
 	uint64_t lo, hi;   /* gpa range of the code it was made from */
 	uint64_t tag;	   /* of the mode in the jump table, below PAGE_BYTES; or no jumps */
 	bool loop;	   /* a round of a loop, or several */
-	const uint64_t *wanderers; /* a bit by gen_wanderer for instructions better without a site */
+	/* Bits by gen_mark: instructions that are better without a site; first ones of groups that are
+	 * better taken apart. */
+	const uint64_t *wanderers, *apart;
 	uint32_t crossing; /* bit k: the instruction k bytes before the page's end goes on behind it */
 };
 
 /* An access with an entry of cpu->site of its own. */
 struct gen_site {
 	uint16_t index;
+	bool group;	/* serves a group */
 	int32_t offset; /* of its instruction, from the page's start */
 };
-enum { GEN_SITES_MAX = 64, GEN_WANDERERS = 4096 };
-static inline unsigned gen_wanderer(uint64_t gpa)
+enum { GEN_SITES_MAX = 64, GEN_MARKS = 4096 };
+static inline unsigned gen_mark(uint64_t gpa)
 {
-	return (unsigned)((gpa ^ gpa >> 12) % GEN_WANDERERS);
+	return (unsigned)((gpa ^ gpa >> 12) % GEN_MARKS);
+}
+static inline bool gen_marked(const uint64_t *marks, uint64_t gpa)
+{
+	return marks[gen_mark(gpa) / 64] >> gen_mark(gpa) % 64 & 1;
 }
 
 struct gen {

@@ -145,7 +145,7 @@ static struct open *oldest(struct open *o)
 	return best;
 }
 
-static void add(struct gen *g, struct open *o, unsigned n)
+static void add(struct gen *g, struct open *o, unsigned n, uint64_t gpa)
 {
 	const struct ir_insn *i = &g->b->insn[n];
 	struct form f = form_of(g, i->arg[0]);
@@ -173,6 +173,7 @@ static void add(struct gen *g, struct open *o, unsigned n)
 		.align = alignment(i),
 		.members = 1,
 		.write = i->op == IR_STORE || (i->aux & X86_MEM_RMW),
+		.apart = gen_marked(g->src->apart, gpa),
 	};
 	g->group_of[n] = e->group;
 }
@@ -182,11 +183,12 @@ static bool worth_it(const struct gen *g, const struct gen_group *p)
 {
 	const struct ir_insn *i = &g->b->insn[p->first];
 
-	return p->members > 2 || (p->members == 2 && !gen_is_rmw(g, i));
+	return !p->apart && (p->members > 2 || (p->members == 2 && !gen_is_rmw(g, i)));
 }
 
 void gen_group_accesses(struct gen *g)
 {
+	uint64_t page = align_down(g->src->gpa, PAGE_BYTES), gpa = g->src->gpa;
 	struct open open[FRAME_GROUPS] = {{.group = 0}};
 
 	g->group_count = 0;
@@ -195,7 +197,9 @@ void gen_group_accesses(struct gen *g)
 
 		g->group_of[n] = 0;
 		if (i->op == IR_LOAD || i->op == IR_STORE)
-			add(g, open, n);
+			add(g, open, n, gpa);
+		else if (i->op == IR_GUEST)
+			gpa = page + (uint64_t)(g->page_offset + (int32_t)i->imm);
 		else if (i->op == IR_CALL && !(ir_helper_of(i)->flags & IR_HELPER_PURE))
 			memset(open, 0, sizeof(open));
 	}

@@ -258,10 +258,35 @@ static uint8_t *emit_vec_load(struct thunk_gen *t)
 	return at;
 }
 
+/* Was the entry at RDX filled, or looked up in vain, soon after the last time, and that often in a
+ * row? Clobbers RCX and R8. */
+static void strike(struct x64_asm *a)
+{
+	enum { SOON = 2048, STRIKES = 16 }; /* instructions; times */
+	uint8_t *over;
+
+	/* instructions since the last time: the budget falls */
+	x64_mov_rm(a, 8, X64_RCX, x64_at(X64_RDX, offsetof(struct x86_site, budget)));
+	x64_mov_rm(a, 8, X64_R8, cpu_at(CPU(budget)));
+	x64_mov_mr(a, 8, x64_at(X64_RDX, offsetof(struct x86_site, budget)), X64_R8);
+	x64_alu_rr(a, X64_SUB, 8, X64_RCX, X64_R8);
+	x64_mov_rm(a, 4, X64_R8, x64_at(X64_RDX, offsetof(struct x86_site, strikes)));
+	x64_lea(a, 4, X64_R8, x64_at(X64_R8, 1));
+	x64_alu_ri(a, X64_CMP, 8, X64_RCX, SOON);
+	over = x64_jcc_short(a, X64_B);
+	x64_shift_ri(a, X64_SHR, 4, X64_R8, 1);
+	x64_land_short(a, over);
+	x64_mov_mr(a, 4, x64_at(X64_RDX, offsetof(struct x86_site, strikes)), X64_R8);
+	x64_alu_ri(a, X64_CMP, 4, X64_R8, STRIKES);
+	over = x64_jcc_short(a, X64_NE);
+	x64_mov_mr(a, 8, cpu_at(CPU(site_wanders)), X64_RDX);
+	x64_mov_mi(a, 4, x64_at(X64_RDX, offsetof(struct x86_site, strikes)), 0);
+	x64_land_short(a, over);
+}
+
 /* Look up RAX to RCX and keep what is found in the entry of cpu->site at RDX. */
 static uint8_t *emit_fill(struct thunk_gen *t, unsigned mmu, bool write)
 {
-	enum { SOON = 2048, STRIKES = 16 }; /* instructions; times */
 	struct x64_asm *a = t->a;
 	int32_t tlb = CPU(tlb) + (int32_t)(mmu * sizeof(struct x86_tlb));
 	int32_t tags = write ? (int32_t)offsetof(struct x86_tlb, tag_write)
@@ -286,29 +311,15 @@ static uint8_t *emit_fill(struct thunk_gen *t, unsigned mmu, bool write)
 	x64_land_short(a, over);
 	x64_mov_mr(a, 8, x64_at(X64_RDX, offsetof(struct x86_site, tag)), X64_RCX);
 	x64_mov_mr(a, 8, x64_at(X64_RDX, offsetof(struct x86_site, addend)), X64_RAX);
-	/* instructions since the last time: the budget falls */
-	x64_mov_rm(a, 8, X64_RCX, x64_at(X64_RDX, offsetof(struct x86_site, budget)));
-	x64_mov_rm(a, 8, X64_R8, cpu_at(CPU(budget)));
-	x64_mov_mr(a, 8, x64_at(X64_RDX, offsetof(struct x86_site, budget)), X64_R8);
-	x64_alu_rr(a, X64_SUB, 8, X64_RCX, X64_R8);
-	x64_mov_rm(a, 4, X64_R8, x64_at(X64_RDX, offsetof(struct x86_site, strikes)));
-	x64_lea(a, 4, X64_R8, x64_at(X64_R8, 1));
-	x64_alu_ri(a, X64_CMP, 8, X64_RCX, SOON);
-	over = x64_jcc_short(a, X64_B);
-	x64_shift_ri(a, X64_SHR, 4, X64_R8, 1);
-	x64_land_short(a, over);
-	x64_mov_mr(a, 4, x64_at(X64_RDX, offsetof(struct x86_site, strikes)), X64_R8);
-	x64_alu_ri(a, X64_CMP, 4, X64_R8, STRIKES);
-	over = x64_jcc_short(a, X64_NE);
-	x64_mov_mr(a, 8, cpu_at(CPU(site_wanders)), X64_RDX);
-	x64_mov_mi(a, 4, x64_at(X64_RDX, offsetof(struct x86_site, strikes)), 0);
-	x64_land_short(a, over);
+	strike(a);
 	x64_alu_rr(a, X64_CMP, 8, X64_RAX, X64_RAX);
 	x64_pop(a, X64_R8);
 	x64_ret(a);
 	x64_patch(miss, a->at);
 	x64_mov_mi(a, 8, x64_at(X64_RDX, offsetof(struct x86_site, tag)), X86_TLB_INVALID);
 	x64_mov_mi(a, 8, x64_at(X64_RDX, offsetof(struct x86_site, addend)), 0);
+	strike(a);
+	x64_test_rr(a, 8, X64_RSP, X64_RSP);
 	x64_pop(a, X64_R8);
 	x64_ret(a);
 	return at;
