@@ -414,7 +414,7 @@ static void print_ir(struct golden *g, const struct ir_block *b)
 
 static void print_case(struct golden *g, const struct golden_case *c)
 {
-	static const uint64_t wanderers[GEN_WANDERERS / 64];
+	static const uint64_t no_marks[GEN_MARKS / 64];
 	uint8_t *start = g->code + CODE_BYTES / 2;
 	struct ir_block b;
 	struct gen_source src = {.b = &b,
@@ -423,7 +423,8 @@ static void print_case(struct golden *g, const struct golden_case *c)
 				 .lo = BENCH_CODE + GOLDEN_START,
 				 .hi = BENCH_CODE + GOLDEN_START + c->len,
 				 .tag = 1,
-				 .wanderers = wanderers};
+				 .wanderers = no_marks,
+				 .apart = no_marks};
 	size_t bytes;
 
 	if (!c->title) {
