@@ -26,6 +26,7 @@ struct run {
 	struct doppel_vm *vm;
 	int wake_fd;
 	struct doppel_result result;
+	struct doppel_balloon balloon; /* for --stats */
 };
 
 void cli_run_help(FILE *out)
@@ -214,6 +215,19 @@ static bool take_event(struct run *r)
 	return true;
 }
 
+/* What --stats prints of the guest's memory is the guest's to say while it lives: on its way off it
+ * takes the balloon out of use. A counted machine is not asked, its runs would not repeat. */
+static bool asks_balloon(struct run *r)
+{
+	struct doppel_balloon b;
+
+	if (!r->o.stats || r->o.clock != DOPPEL_CLOCK_REAL || doppel_balloon_info(r->vm, &b) < 0)
+		return false;
+	if (b.total_bytes != UINT64_MAX)
+		r->balloon = b;
+	return true;
+}
+
 /* Be the console until the machine ends or the user ends it. */
 static void attend(struct run *r)
 {
@@ -225,7 +239,7 @@ static void attend(struct run *r)
 
 		if (!c->in_open || full)
 			p[1].fd = -1;
-		if (poll(p, 2, full ? 10 : -1) < 0 && errno != EINTR)
+		if (poll(p, 2, full ? 10 : asks_balloon(r) ? 1000 : -1) < 0 && errno != EINTR)
 			break;
 		if (p[0].revents && !take_event(r))
 			break;
@@ -249,6 +263,29 @@ static void print_counter(const struct run *r, unsigned index, const struct dopp
 	fputc('\n', stderr);
 }
 
+static void print_bytes(const char *name, uint64_t bytes, const char *text)
+{
+	if (bytes != UINT64_MAX) /* the guest never said */
+		fprintf(stderr, "%-24s %15llu  %s, bytes\n", name, (unsigned long long)bytes, text);
+}
+
+static void print_balloon(const struct run *r)
+{
+	struct doppel_balloon b, now;
+
+	if (doppel_balloon_info(r->vm, &now) < 0)
+		return;
+	b = r->balloon.total_bytes ? r->balloon : now;
+	print_bytes("balloon_target", b.target_bytes, "memory the guest is to be left with");
+	print_bytes("balloon_actual", b.actual_bytes, "memory less what the balloon holds");
+	print_bytes("balloon_reported", now.reported_bytes,
+		    "free memory given back to the host, in all");
+	print_bytes("guest_total", b.total_bytes, "the guest's memory by its own account");
+	print_bytes("guest_free", b.free_bytes, "not used, as the guest last said");
+	print_bytes("guest_available", b.available_bytes, "could be had without swapping");
+	print_bytes("guest_cache", b.cache_bytes, "the guest's page cache");
+}
+
 static void print_stats(const struct run *r, double seconds)
 {
 	struct doppel_counter c;
@@ -264,6 +301,7 @@ static void print_stats(const struct run *r, double seconds)
 	if (r->o.clock == DOPPEL_CLOCK_COUNTED) /* what two runs of the same inputs agree in */
 		fprintf(stderr, "%-24s %15llx  hash of memory at the end\n", "memory_hash",
 			(unsigned long long)doppel_memory_hash(r->vm));
+	print_balloon(r);
 	fprintf(stderr, "%-24s %15.3f  host time, s\n", "host_time", seconds);
 	fprintf(stderr, "%-24s %15.2f  million guest instructions a second\n", "mips",
 		seconds > 0 ? (double)insns / seconds / 1e6 : 0.0);
