@@ -44,6 +44,7 @@ enum { PT_P = 1, PT_W = 2, PT_U = 4 };
 
 struct machine {
 	const struct engine *how;
+	unsigned runs; /* of each case */
 	struct space space, ports;
 	uint8_t *ram;
 	struct x86_cpu *cpu;
@@ -158,6 +159,9 @@ struct machine *machine_create(const struct engine *how, const struct engine_con
 	struct engine_config cfg = *with;
 
 	m->how = how;
+	/* Traces are made by having the interpreter carry out what is hot: code is run after that.
+	 */
+	m->runs = strcmp(how->name, "interpret") == 0 ? 1 : 2;
 	m->ram = host_ram_map(RAM_BYTES);
 	m->ir = host_alloc(IR_BLOCK_MAX * sizeof(*m->ir));
 	m->text = host_alloc(TEXT_BYTES);
@@ -308,12 +312,14 @@ void machine_run(struct machine *m, const struct oracle_case *c, const uint8_t d
 	uint32_t at = CODE + (c->code_at - CODE_BASE);
 	enum engine_exit why;
 
-	memcpy(m->ram + DATA, data, DATA_BYTES);
 	memcpy(m->ram + at, c->bytes, c->len);
 	space_code_written(&m->space, at, c->len);
-	load_case(m->cpu, c);
-	why = m->how->run(m->engine, BUDGET);
-	save_case(m, why, &out->end);
+	for (unsigned i = 0; i < m->runs; i++) {
+		memcpy(m->ram + DATA, data, DATA_BYTES);
+		load_case(m->cpu, c);
+		why = m->how->run(m->engine, BUDGET);
+		save_case(m, why, &out->end);
+	}
 	memcpy(out->data, m->ram + DATA, DATA_BYTES);
 	memset(m->ram + at, CODE_FILL, c->len);
 	space_code_written(&m->space, at, c->len);

@@ -99,6 +99,10 @@ main:	ENTER_LONG
 	mov	cr0, rax
 	TRY	"write with WP", 14, 3, "mov [r15 + 8], eax"
 	CHK_CR2	"cr2", V+8
+	/* ENTER asks whether its last place can be written, also where it can be read */
+	PTE	1, PB+3
+	TRYM	"enter to a read-only page", 14, 3, "mov eax, [r15]; lea rsp, [r15 + 0x1800]; enter 0x1000, 0"
+	CHK_CR2	"cr2", V+0x7f8
 	mov	rax, cr0
 	btr	rax, 16
 	mov	cr0, rax

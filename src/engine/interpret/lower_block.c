@@ -7,6 +7,7 @@
 
 #include "engine/interpret/lower_private.h"
 #include "ir/vop.h"
+#include "isa/x86/mmu.h"
 #include "isa/x86/mode.h"
 
 static const struct ir_insn *insn_of(const struct lower *l, ir_ref r)
@@ -268,10 +269,10 @@ static uint16_t mem_access(const struct ir_insn *i, unsigned scale)
 	return IOP_ACCESS(i->mmu, i->aux, scale);
 }
 
-static void address_operands(struct lower *l, ir_ref addr, struct address *m, uint16_t *a,
-			     uint16_t *b)
+static void address_operands(struct lower *l, ir_ref addr, bool checked, struct address *m,
+			     uint16_t *a, uint16_t *b)
 {
-	if (l->mode & X86_MODE_AC)
+	if (checked)
 		*m = (struct address){.base = addr, .index = IR_NONE};
 	else
 		lower_match_address(l, addr, m);
@@ -279,7 +280,14 @@ static void address_operands(struct lower *l, ir_ref addr, struct address *m, ui
 	*b = m->index == IR_NONE ? 0 : lower_loc(l, m->index);
 }
 
-/* Alignment checking is on: every access goes the slow way, at a computed address. */
+/* Must the load at r look at more than the right to read? All that is checked for alignment must,
+ * and one that is there only to see whether the place can be written. */
+static bool is_checked(const struct lower *l, ir_ref r)
+{
+	return (l->mode & X86_MODE_AC) || ((insn_of(l, r)->aux & X86_MEM_RMW) && !l->value[r].uses);
+}
+
+/* The slow way, at a computed address. */
 static void lower_load_checked(struct lower *l, ir_ref r, uint16_t a, uint16_t d, bool wide)
 {
 	const struct ir_insn *i = insn_of(l, r);
@@ -304,13 +312,13 @@ static void lower_load(struct lower *l, ir_ref r)
 	const struct ir_insn *i = insn_of(l, r);
 	struct address m;
 	uint16_t a, b, d;
-	bool wide;
+	bool wide, checked = is_checked(l, r);
 	struct iop *op;
 
-	address_operands(l, i->arg[0], &m, &a, &b);
+	address_operands(l, i->arg[0], checked, &m, &a, &b);
 	lower_consume(l, i->arg[0]);
 	d = result_slot(l, r, &wide);
-	if (l->mode & X86_MODE_AC) {
+	if (checked) {
 		lower_load_checked(l, r, a, d, wide);
 		return;
 	}
@@ -332,7 +340,7 @@ static void lower_store(struct lower *l, ir_ref r)
 	int32_t k = 0;
 	struct iop *op;
 
-	address_operands(l, i->arg[0], &m, &a, &b);
+	address_operands(l, i->arg[0], checked, &m, &a, &b);
 	imm = m.index == IR_NONE && !checked && lower_imm(l, i->arg[1], &k);
 	d = imm ? (uint16_t)k : lower_loc(l, i->arg[1]);
 	lower_consume(l, i->arg[0]);
@@ -426,8 +434,8 @@ static void lower_vop_now(struct lower *l, ir_ref r)
 	for (int k = 0; k < 3; k++)
 		lower_consume(l, i->arg[k]);
 	uint16_t d = result_slot(l, r, &wide);
-	op = lower_emit(l, iop_find_vop((unsigned)i->imm & 0xffff, (enum ir_type)i->type,
-					&l->host));
+	op = lower_emit(l,
+			iop_find_vop((unsigned)i->imm & 0xffff, (enum ir_type)i->type, &l->host));
 	op->imm = (int32_t)i->imm;
 	op->a = s[0];
 	op->b = s[1];
