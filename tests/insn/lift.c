@@ -167,6 +167,7 @@ static void attributes_gate(void **state)
 		{X86_PRIV, X86_MODE_PE | X86_MODE_CPL, X86_FAULT_GP},
 		{X86_PRIV, X86_MODE_PE, -1},
 		{X86_IS_X87, X86_MODE_FPU_TRAP | X86_MODE_X87_PENDING, X86_FAULT_NM},
+		{X86_IS_X87, X86_MODE_MMX_UD, X86_FAULT_NM},
 		{X86_IS_X87, X86_MODE_X87_PENDING, X86_FAULT_MF},
 		{X86_IS_X87 | X86_NOWAIT, X86_MODE_X87_PENDING, -1},
 		{X86_IS_MMX, X86_MODE_MMX_UD | X86_MODE_FPU_TRAP, X86_FAULT_UD},
@@ -200,8 +201,8 @@ static void attributes_gate(void **state)
 	slot->row = old;
 }
 
-/* VEX is not SSE: it asks for XCR0, not for CR4.OSFXSR; #NM goes for both. Gathers with a register
- * twice are invalid. */
+/* VEX is not SSE: it asks for XCR0, not for CR4.OSFXSR or CR0.EM; #NM by CR0.TS goes for both.
+ * Gathers with a register twice are invalid. */
 static void vex_gates(void **state)
 {
 	static const struct {
@@ -211,7 +212,7 @@ static void vex_gates(void **state)
 		int vector;
 	} cases[] = {
 		{{0xc5, 0xec, 0x58, 0xcb}, 4, 0, -1},
-		{{0xc5, 0xec, 0x58, 0xcb}, 4, X86_MODE_SSE_UD, -1},
+		{{0xc5, 0xec, 0x58, 0xcb}, 4, X86_MODE_SSE_UD | X86_MODE_MMX_UD, -1},
 		{{0xc5, 0xec, 0x58, 0xcb}, 4, X86_MODE_AVX_UD, X86_FAULT_UD},
 		{{0xc5, 0xec, 0x58, 0xcb}, 4, X86_MODE_AVX_UD | X86_MODE_FPU_TRAP, X86_FAULT_UD},
 		{{0xc5, 0xec, 0x58, 0xcb}, 4, X86_MODE_FPU_TRAP, X86_FAULT_NM},

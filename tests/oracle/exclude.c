@@ -222,10 +222,15 @@ uint32_t exclude_reads(const struct x86_row *r)
 		       : 0;
 }
 
+static bool canonical(uint64_t lin)
+{
+	return (uint64_t)((int64_t)(lin << 16) >> 16) == lin;
+}
+
 /* Canonical, and inside the code segment. */
 static bool reachable(const struct oracle_case *c, uint64_t rip)
 {
-	return c->code16 ? rip <= 0xffff : (uint64_t)((int64_t)(rip << 16) >> 16) == rip;
+	return c->code16 ? rip <= 0xffff : canonical(rip);
 }
 
 static bool is_image(const struct x86_row *r)
@@ -258,6 +263,10 @@ const char *exclude_outcome(const struct oracle_case *c, const struct outcome *n
 		return "an operand over the end of a segment of 4 GiB may wrap or fault";
 	if ((v == X86_FAULT_AC && (w == X86_FAULT_PF || w == X86_FAULT_GP || w == X86_FAULT_SS)))
 		return "AMD checks alignment before page rights";
+	/* SDM vol. 1, 3.4.4: the calculation may wrap, only the linear address must be canonical */
+	if (c->code64 && v == X86_FAULT_GP && w == X86_FAULT_PF && canonical(e->end.cr2) &&
+	    !canonical(e->end.cr2 - GS_BASE))
+		return "AMD checks the offset too before it adds the base of GS";
 	if (((c->start.fcw & 0x3f) != 0x3f || (n->end.fsw & 0x80)) && any_comi(c))
 		return "AMD sets flags though the comparison faults";
 	if (stop && v == X86_FAULT_AC &&

@@ -143,6 +143,9 @@ static void traps(void **state)
 	cpu.cr0 |= X86_CR0_EM;
 	assert_int_equal(mode() & (X86_MODE_FPU_TRAP | X86_MODE_MMX_UD | X86_MODE_SSE_UD),
 			 X86_MODE_FPU_TRAP | X86_MODE_MMX_UD | X86_MODE_SSE_UD);
+	cpu.cr0 &= ~(uint64_t)X86_CR0_TS;
+	assert_int_equal(mode() & (X86_MODE_FPU_TRAP | X86_MODE_MMX_UD | X86_MODE_SSE_UD),
+			 X86_MODE_MMX_UD | X86_MODE_SSE_UD);
 	cpu.mxcsr = 0x1f00;
 	assert_true(mode() & X86_MODE_SSE_UNMASKED);
 	cpu.fsw = 0x80;

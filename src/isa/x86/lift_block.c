@@ -24,6 +24,13 @@ static bool mode_is_ud(x86_mode_t mode, const struct x86_insn *i)
 	return (attr & X86_IS_SSE) && (mode & X86_MODE_SSE_UD);
 }
 
+static bool mode_is_nm(x86_mode_t mode, uint32_t attr)
+{
+	if (!(attr & (X86_IS_X87 | X86_IS_MMX | X86_IS_SSE)))
+		return false;
+	return (mode & X86_MODE_FPU_TRAP) || ((attr & X86_IS_X87) && (mode & X86_MODE_MMX_UD));
+}
+
 /* Raise what row and mode alone decide; true if something was raised. */
 static bool gate(struct lift *l, const struct x86_insn *i)
 {
@@ -33,8 +40,7 @@ static bool gate(struct lift *l, const struct x86_insn *i)
 		lift_fault(l, X86_FAULT_UD);
 	} else if ((attr & X86_PRIV) && x86_mode_cpl(l->mode) != 0) {
 		lift_fault_error(l, X86_FAULT_GP, 0);
-	} else if ((attr & (X86_IS_X87 | X86_IS_MMX | X86_IS_SSE)) &&
-		   (l->mode & X86_MODE_FPU_TRAP)) {
+	} else if (mode_is_nm(l->mode, attr)) {
 		lift_fault(l, X86_FAULT_NM);
 	} else if ((attr & (X86_IS_X87 | X86_IS_MMX)) && !(attr & X86_NOWAIT) &&
 		   (l->mode & X86_MODE_X87_PENDING)) {

@@ -49,7 +49,7 @@ static x86_mode_t mode_float(const struct x86_cpu *cpu)
 {
 	x86_mode_t m = 0;
 
-	if (cpu->cr0 & (X86_CR0_EM | X86_CR0_TS))
+	if (cpu->cr0 & X86_CR0_TS)
 		m |= X86_MODE_FPU_TRAP;
 	if (cpu->cr0 & X86_CR0_EM)
 		m |= X86_MODE_MMX_UD;

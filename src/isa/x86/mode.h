@@ -21,8 +21,8 @@ enum {
 					   no base to add and no limit to check (not 64-bit code) */
 	X86_MODE_TF = 1u << 9,		/* single-step: one instruction per block, then #DB */
 	X86_MODE_BREAK = 1u << 10,	/* DR7 enables a breakpoint: checked slow paths */
-	X86_MODE_FPU_TRAP = 1u << 11,	/* x87: CR0.EM or TS: #NM */
-	X86_MODE_MMX_UD = 1u << 12,	/* CR0.EM: MMX is #UD */
+	X86_MODE_FPU_TRAP = 1u << 11,	/* CR0.TS: #NM */
+	X86_MODE_MMX_UD = 1u << 12,	/* CR0.EM: MMX is #UD, x87 is #NM, VEX does not care */
 	X86_MODE_SSE_UD = 1u << 13,	/* CR0.EM or not CR4.OSFXSR: SSE is #UD */
 	X86_MODE_AVX_UD = 1u << 14,	/* not CR4.OSXSAVE, or XCR0 lacks SSE|AVX */
 	X86_MODE_SSE_UNMASKED = 1u << 15, /* MXCSR unmasks an exception: check after every operation */
