@@ -55,6 +55,7 @@ struct engine_config {
 
 	size_t code_cache_bytes; /* code memory of one CPU; 0: the engine's default */
 	unsigned hot_threshold;	 /* translate a block at its n-th execution; 0: its default */
+	bool background;	 /* compile on a thread of its own: when is left to chance */
 	uint32_t stress;	 /* ENGINE_STRESS_* */
 	uint64_t stress_seed;
 

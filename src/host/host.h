@@ -88,6 +88,9 @@ struct host_thread {
 int host_thread_start(struct host_thread *t, const char *name, void (*fn)(void *), void *arg);
 void host_thread_join(struct host_thread *t);
 
+/* How many threads of ours the host can run at the same time; at least 1. */
+unsigned host_cpu_count(void);
+
 /* Let another thread run (spin loops of the guest: PAUSE with more CPUs than cores). */
 void host_yield(void);
 

@@ -147,6 +147,13 @@ static int create_machine(struct doppel_vm *vm, struct error *err)
 	return vm->cfg.machine->create(&vm->machine, &mc, vm->x86, err);
 }
 
+/* Where a CPU has nothing else to do, and nothing that is to be repeated or looked at depends on when
+ * code is ready. */
+static bool compiles_in_background(const struct vm_config *c)
+{
+	return !c->counted && !c->stress && !c->dump && host_cpu_count() > 1;
+}
+
 static int create_engine(struct doppel_vm *vm, struct error *err)
 {
 	struct engine_config ec = {
@@ -156,6 +163,7 @@ static int create_engine(struct doppel_vm *vm, struct error *err)
 		.host = &vm->cfg.host,
 		.code_cache_bytes = vm->cfg.code_cache_bytes,
 		.hot_threshold = vm->cfg.hot_threshold,
+		.background = compiles_in_background(&vm->cfg),
 		.stress = vm->cfg.stress,
 		.stress_seed = vm->cfg.stress_seed,
 		.dump = vm->cfg.dump,

@@ -346,9 +346,12 @@ void code_drop_all(struct code *c)
 }
 
 /* ---- adding */
-enum { CODE_ROOM_MIN = 48 << 10, DATA_ROOM_MIN = 48 << 10 };
+size_t code_bytes_max(const struct code *c)
+{
+	return (size_t)(c->segment[0].end - c->segment[0].rw) - CODE_HEADER_BYTES;
+}
 
-void code_next_segment(struct code *c)
+static void next_segment(struct code *c)
 {
 	struct segment *s;
 
@@ -360,45 +363,31 @@ void code_next_segment(struct code *c)
 	}
 }
 
-static bool segment_full(const struct segment *s)
+static size_t record_bytes(const struct code_made *m)
 {
-	size_t code = (size_t)(s->end - s->rw), data = (size_t)(s->data_end - s->data);
-	size_t want = code / 2 < CODE_ROOM_MIN ? code / 2 : CODE_ROOM_MIN;
-	size_t want_data = data / 2 < DATA_ROOM_MIN ? data / 2 : DATA_ROOM_MIN;
-
-	return (size_t)(s->end - s->fill) < want ||
-	       (size_t)((uint8_t *)s->index - s->data_fill) < want_data;
+	return align_up(sizeof(struct tblock), 16) +
+	       align_up(m->link_count * sizeof(struct tlink), 16) +
+	       align_up(m->fault_count * sizeof(*m->fault), 16) + sizeof(struct tblock *);
 }
 
-void code_room(struct code *c, uint8_t **at, uint8_t **end, bool *evicted)
+static bool fits(const struct segment *s, const struct code_made *m)
 {
-	struct segment *s = &c->segment[c->current];
-
-	*evicted = false;
-	if (segment_full(s)) {
-		code_next_segment(c);
-		s = &c->segment[c->current];
-		*evicted = true;
-	}
-	*at = s->fill + CODE_HEADER_BYTES;
-	*end = s->end;
+	return (size_t)(s->end - s->fill) >= CODE_HEADER_BYTES + align_up(m->bytes, 16) &&
+	       (size_t)((uint8_t *)s->index - s->data_fill) >= record_bytes(m);
 }
 
 static void *take(struct segment *s, size_t bytes)
 {
 	uint8_t *p = s->data_fill;
 
-	bytes = align_up(bytes, 16);
-	if (bytes > (size_t)((uint8_t *)s->index - p))
-		return NULL;
-	s->data_fill += bytes;
+	s->data_fill += align_up(bytes, 16);
 	return p;
 }
 
-static void place_links(struct tblock *b, const struct gen *g)
+static void place_links(struct tblock *b, const struct code_made *m)
 {
-	for (unsigned i = 0; i < g->link_count; i++) {
-		const struct gen_link *l = &g->link[i];
+	for (unsigned i = 0; i < m->link_count; i++) {
+		const struct gen_link *l = &m->link[i];
 		b->link[i] = (struct tlink){.from = b,
 					    .jump = l->jump,
 					    .stub = l->stub,
@@ -419,44 +408,57 @@ static void settle(struct code *c, const uint8_t *fill)
 	host_code_settle(&c->memory, n * HOST_LARGE_PAGE);
 }
 
-struct tblock *code_insert(struct code *c, const struct gen *g, size_t bytes, uint64_t gpa2)
+/* A block of the segment, its code in place but for where it leads. */
+static struct tblock *place(struct code *c, struct segment *s, const struct code_made *m)
 {
-	struct segment *s = &c->segment[c->current];
-	const struct gen_source *src = g->src;
-	struct tblock *b = take(s, sizeof(*b)), **at;
-	struct tlink *links = take(s, g->link_count * sizeof(*links) + 1);
-	struct gen_fault *faults = take(s, g->fault_count * sizeof(*faults) + 1);
+	struct tblock *b = take(s, sizeof(*b));
+	uint8_t *rw = s->fill + CODE_HEADER_BYTES;
+	struct tlink *links = take(s, m->link_count * sizeof(*links));
+	struct gen_fault *faults = take(s, m->fault_count * sizeof(*faults));
 
-	if (!b || !links || !faults || (uint8_t *)(s->index - 1) < s->data_fill)
-		return NULL;
-	*b = (struct tblock){.gpa = src->gpa,
-			     .gpa2 = gpa2,
-			     .lo = src->lo,
-			     .hi = src->hi,
-			     .mode = src->mode,
-			     .insns = (uint16_t)g->b->guest_count,
-			     .rw = g->start,
-			     .rx = code_rx(c, g->start),
-			     .bytes = (uint32_t)bytes,
+	*b = (struct tblock){.gpa = m->gpa,
+			     .gpa2 = m->gpa2,
+			     .lo = m->lo,
+			     .hi = m->hi,
+			     .tail = m->tail,
+			     .mode = m->mode,
+			     .insns = m->insns,
+			     .rw = rw,
+			     .rx = code_rx(c, rw),
+			     .bytes = (uint32_t)m->bytes,
 			     .link = links,
-			     .link_count = g->link_count,
+			     .link_count = m->link_count,
 			     .fault = faults,
-			     .fault_count = g->fault_count};
-	if (gpa2 != ~0ull)
-		b->tail = (uint32_t)(g->b->guest_bytes -
-				     (PAGE_BYTES - (src->gpa & PAGE_OFFSET_MASK)));
-	memcpy(faults, g->fault, g->fault_count * sizeof(*faults));
-	place_links(b, g);
+			     .fault_count = m->fault_count};
+	memcpy(faults, m->fault, m->fault_count * sizeof(*faults));
+	place_links(b, m);
+	memcpy(rw - sizeof(b), &b, sizeof(b)); /* see code_of */
+	memcpy(rw, m->code, m->bytes);
+	x64_move(rw, m->code, m->outside, m->outside_count);
+	*--s->index = b;
+	s->count++;
+	s->fill = rw + align_up(m->bytes, 16);
+	return b;
+}
+
+struct tblock *code_insert(struct code *c, const struct code_made *m, bool *evicted)
+{
+	struct tblock *b, **at;
+
+	*evicted = false;
+	if (!fits(&c->segment[c->current], m)) {
+		next_segment(c);
+		*evicted = true;
+		if (!fits(&c->segment[c->current], m))
+			return NULL;
+	}
+	b = place(c, &c->segment[c->current], m);
 	at = &c->bucket[block_bucket(b->gpa, b->mode)];
 	b->hash_next = *at;
 	*at = b;
 	page_add(c, b->gpa, b, &b->in_page[0]);
-	if (gpa2 != ~0ull)
-		page_add(c, gpa2, b, &b->in_page[1]);
-	memcpy(b->rw - sizeof(b), &b, sizeof(b)); /* see code_of */
-	*--s->index = b;
-	s->count++;
-	s->fill = g->start + align_up(bytes, 16);
-	settle(c, s->fill);
+	if (b->gpa2 != ~0ull)
+		page_add(c, b->gpa2, b, &b->in_page[1]);
+	settle(c, c->segment[c->current].fill);
 	return b;
 }

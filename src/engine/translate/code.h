@@ -44,6 +44,23 @@ struct tblock {
 	unsigned fault_count;
 };
 
+/* Code that was made from a source, wherever it was made; whoever fills it in owns what it points
+ * to. */
+struct code_made {
+	uint64_t gpa, gpa2, lo, hi; /* as in struct tblock */
+	uint32_t tail;
+	x86_mode_t mode;
+	uint16_t insns;
+	const uint8_t *code;
+	size_t bytes;
+	const uint32_t *outside; /* displacements that lead out of it, see x64_move */
+	unsigned outside_count;
+	const struct gen_link *link;
+	unsigned link_count;
+	const struct gen_fault *fault;
+	unsigned fault_count;
+};
+
 struct code;
 
 /* bytes: of everything, code and tables. 0 or -errno. */
@@ -56,13 +73,11 @@ void code_thunk_room(struct code *c, uint8_t **at, uint8_t **end);
 const uint8_t *code_rx(const struct code *c, const uint8_t *rw);
 
 struct tblock *code_find(const struct code *c, uint64_t gpa, uint64_t gpa2, x86_mode_t mode);
-/* Room to compile into; may empty the oldest segment (*evicted: jump tables are stale). */
-void code_room(struct code *c, uint8_t **at, uint8_t **end, bool *evicted);
-/* Keep what gen_compile made at *at of the last code_room. NULL: the tables are full, ask for room
- * again. *fresh: the page was not known to hold code; its writers must be stopped first. */
-struct tblock *code_insert(struct code *c, const struct gen *g, size_t bytes, uint64_t gpa2);
-/* The next code_room starts in another segment. */
-void code_next_segment(struct code *c);
+/* The most bytes that a block's code may have. */
+size_t code_bytes_max(const struct code *c);
+/* Keep a copy of it; the pages it was made from are watched already. May empty the oldest segment
+ * (*evicted: jump tables are stale). NULL: there is no room for it at all. */
+struct tblock *code_insert(struct code *c, const struct code_made *m, bool *evicted);
 /* The block that holds executable address rx, which is in one. */
 struct tblock *code_at(const struct code *c, const uint8_t *rx);
 

@@ -1,156 +1,151 @@
-/* From guest bytes to host code: lift, optimize, generate, keep. */
-#include <stdio.h>
+/* From guest bytes to host code: lift, optimize, generate. */
+#include "engine/translate/compile.h"
+
 #include <string.h>
 
-#include "engine/translate/translate_private.h"
 #include "ir/pass.h"
 #include "isa/x86/lift.h"
 #include "isa/x86/mode.h"
 
-static void announce(struct translate *t, const struct tblock *b, uint64_t rip, const char *kind)
+static bool crosses(const struct compile_job *job)
 {
-	char name[64];
-
-	if (!t->cfg.code_added)
-		return;
-	snprintf(name, sizeof(name), "guest_%llx_%s", (unsigned long long)rip, kind);
-	t->cfg.code_added(t->cfg.code_opaque, b->rx, b->bytes, name);
+	return job->gpa2 != ~0ull;
 }
 
-/* The bytes at gpa and those that follow in the next page. */
-static unsigned stitch(const struct compile_at *at, uint8_t bytes[static 2 * X86_INSN_MAX])
+static unsigned start_of(const struct compile_job *job)
 {
-	unsigned start = at->gpa & PAGE_OFFSET_MASK, n = (unsigned)PAGE_BYTES - start;
-
-	memcpy(bytes, at->page + start, n);
-	memcpy(bytes + n, at->page2, X86_INSN_MAX);
-	return n + X86_INSN_MAX;
+	return job->gpa & PAGE_OFFSET_MASK;
 }
 
-static bool lift_crossing(struct translate *t, const struct compile_at *at, unsigned *lo,
-			  unsigned *hi)
+/* Bytes from gpa on that may be decoded. */
+static unsigned bytes_of(const struct compile_job *job)
 {
-	uint8_t bytes[2 * X86_INSN_MAX];
-	unsigned n = stitch(at, bytes);
+	return (unsigned)PAGE_BYTES - start_of(job) + (crosses(job) ? X86_INSN_MAX : 0);
+}
 
-	*lo = at->gpa & PAGE_OFFSET_MASK;
-	*hi = PAGE_BYTES;
-	return x86_lift_block(t->cfg.decoder, bytes, n, at->mode, t->cpu->cpuid, 1, &t->ir) ==
-		       X86_DECODE_OK &&
-	       t->ir.guest_bytes > *hi - *lo && !t->ir.overflow;
+static bool lift_crossing(struct compiler *c, const struct compile_job *job)
+{
+	unsigned start = start_of(job);
+
+	return x86_lift_block(c->cfg->decoder, job->page + start, bytes_of(job), job->mode,
+			      c->cpu->cpuid, 1, &c->ir) == X86_DECODE_OK &&
+	       c->ir.guest_bytes > PAGE_BYTES - start && !c->ir.overflow;
 }
 
 /* Which instructions would cross the page's end, see gen_source. */
-static uint32_t crossing(const struct translate *t, const struct compile_at *at)
+static uint32_t crossing(const struct compiler *c, const struct compile_job *job)
 {
 	struct x86_insn i;
 	uint32_t bits = 0;
 
 	for (unsigned k = 1; k < X86_INSN_MAX; k++)
-		if (x86_decode(t->cfg.decoder, at->page + PAGE_BYTES - k, k, at->mode,
-			       t->cpu->cpuid, &i) == X86_DECODE_MORE)
+		if (x86_decode(c->cfg->decoder, job->page + PAGE_BYTES - k, k, job->mode,
+			       c->cpu->cpuid, &i) == X86_DECODE_MORE)
 			bits |= 1u << k;
 	return bits;
 }
 
 /* Lift at most max instructions. The code's range comes back as offsets in the page. */
-static bool lift(struct translate *t, const struct compile_at *at, unsigned max, unsigned *lo,
+static bool lift(struct compiler *c, const struct compile_job *job, unsigned max, unsigned *lo,
 		 unsigned *hi)
 {
-	struct x86_trace trace = {.page = at->page,
-				  .start = at->gpa & PAGE_OFFSET_MASK,
-				  .path = at->path,
-				  .path_len = at->path_len};
+	struct x86_trace trace = {.page = job->page,
+				  .start = start_of(job),
+				  .path = job->path,
+				  .path_len = job->path_len};
 
-	ir_block_init(&t->ir, &x86_isa, t->insn, IR_BLOCK_MAX);
-	if (!(t->cfg.dump & ENGINE_DUMP_IR)) /* that is: as lifted */
-		ir_block_fold(&t->ir, &t->folder, t->cfg.disabled_passes);
-	if (at->gpa2 != ~0ull)
-		return lift_crossing(t, at, lo, hi);
-	if (x86_lift_trace(t->cfg.decoder, &trace, at->mode, t->cpu->cpuid, max, &t->ir) ==
+	ir_block_init(&c->ir, &x86_isa, c->insn, IR_BLOCK_MAX);
+	if (!(c->cfg->dump & ENGINE_DUMP_IR)) /* that is: as lifted */
+		ir_block_fold(&c->ir, &c->folder, c->cfg->disabled_passes);
+	if (crosses(job)) {
+		*lo = trace.start;
+		*hi = PAGE_BYTES;
+		return lift_crossing(c, job);
+	}
+	if (x86_lift_trace(c->cfg->decoder, &trace, job->mode, c->cpu->cpuid, max, &c->ir) ==
 		    X86_DECODE_MORE ||
-	    t->ir.overflow)
+	    c->ir.overflow)
 		return false;
 	*lo = trace.lo;
 	*hi = trace.hi;
 	return true;
 }
 
-static void optimize(struct translate *t, const struct compile_at *at, const char *kind)
+static void optimize(struct compiler *c, const struct compile_job *job)
 {
-	unsigned start = at->gpa & PAGE_OFFSET_MASK;
-	struct dump_code code = {kind,	   at->rip,	     at->gpa,
-				 at->mode, at->page + start, (unsigned)PAGE_BYTES - start};
-	uint8_t both[2 * X86_INSN_MAX];
+	struct dump_code code = {
+		job->path_len ? "trace" : "block", job->rip,	 job->gpa, job->mode,
+		job->page + start_of(job),	   bytes_of(job)};
 
-	if (at->gpa2 != ~0ull) {
-		code.len = stitch(at, both);
-		code.bytes = both;
-	}
-	dump_begin(&t->dump, t->cpu, &code, &t->ir);
-	dump_ir(&t->dump, ENGINE_DUMP_IR, &t->ir);
-	ir_optimize(&t->ir, t->cfg.disabled_passes);
-	dump_ir(&t->dump, ENGINE_DUMP_OPT, &t->ir);
+	dump_begin(&c->dump, c->cpu, &code, &c->ir);
+	dump_ir(&c->dump, ENGINE_DUMP_IR, &c->ir);
+	ir_optimize(&c->ir, c->cfg->disabled_passes);
+	dump_ir(&c->dump, ENGINE_DUMP_OPT, &c->ir);
 }
 
-static struct tblock *generate(struct translate *t, const struct gen_source *src, uint64_t gpa2)
+/* What gen_compile left in its own tables. */
+static void take_over(const struct gen *g, struct compile_job *job, size_t bytes)
 {
-	uint8_t *at, *end;
-	bool evicted;
+	struct code_made *m = &job->made;
 
-	for (int tries = 0; tries < 2; tries++) {
-		struct tblock *b = NULL;
-		size_t bytes;
-
-		code_room(t->code, &at, &end, &evicted);
-		if (evicted)
-			jumps_clear(t);
-		bytes = gen_compile(&t->gen, src, at, end);
-		if (bytes)
-			b = code_insert(t->code, &t->gen, bytes, gpa2);
-		if (b || !t->gen.a.overflow)
-			return b;
-		code_next_segment(t->code);
-		jumps_clear(t);
-	}
-	return NULL;
+	*m = (struct code_made){.gpa = job->gpa,
+				.gpa2 = job->gpa2,
+				.lo = g->src->lo,
+				.hi = g->src->hi,
+				.mode = job->mode,
+				.insns = (uint16_t)g->b->guest_count,
+				.code = job->code,
+				.bytes = bytes,
+				.outside = job->outside,
+				.outside_count = g->a.outside_count,
+				.link = job->link,
+				.link_count = g->link_count,
+				.fault = job->fault,
+				.fault_count = g->fault_count};
+	if (crosses(job))
+		m->tail = g->b->guest_bytes - ((uint32_t)PAGE_BYTES - start_of(job));
+	job->site_count = g->site_count;
+	memcpy(job->outside, g->outside, m->outside_count * sizeof(*g->outside));
+	memcpy(job->link, g->link, m->link_count * sizeof(*g->link));
+	memcpy(job->fault, g->fault, m->fault_count * sizeof(*g->fault));
+	memcpy(job->site, g->site, job->site_count * sizeof(*g->site));
 }
 
-struct tblock *compile(struct translate *t, const struct compile_at *at)
+static bool generate(struct compiler *c, struct compile_job *job, unsigned lo, unsigned hi)
 {
-	struct x86_cpu *cpu = t->cpu;
-	const char *kind = at->path_len ? "trace" : "block";
-	uint64_t began = host_time_ns(), page = align_down(at->gpa, PAGE_BYTES);
-	unsigned lo, hi, max = at->path_len ? t->max_trace : t->max_insns;
-	struct tblock *b = NULL;
+	uint64_t page = align_down(job->gpa, PAGE_BYTES);
+	size_t room = c->max_bytes < sizeof(job->code) ? c->max_bytes : sizeof(job->code);
+	struct gen_source src = {
+		.b = &c->ir,
+		.mode = job->mode,
+		.gpa = job->gpa,
+		.lo = page + lo,
+		.hi = page + hi,
+		.tag = job->tag,
+		.loop = job->loop,
+		.wanderers = job->wanderers,
+		.apart = job->apart,
+		.crossing = crossing(c, job),
+	};
+	size_t bytes = gen_compile(&c->gen, &src, job->code, job->code + room);
 
-	t->link = NULL; /* its block may be evicted */
-	for (; !b && max; max /= 2) {
-		if (!lift(t, at, max, &lo, &hi))
+	if (bytes)
+		take_over(&c->gen, job, bytes);
+	return bytes != 0;
+}
+
+void compile(struct compiler *c, struct compile_job *job)
+{
+	uint64_t began = host_time_ns();
+	unsigned lo, hi;
+
+	job->failed = true;
+	for (unsigned max = job->path_len ? c->max_trace : c->max_insns; job->failed && max;
+	     max /= 2) {
+		if (!lift(c, job, max, &lo, &hi))
 			continue;
-		optimize(t, at, kind);
-		b = generate(t,
-			     &(struct gen_source){
-				     .b = &t->ir,
-				     .mode = at->mode,
-				     .gpa = at->gpa,
-				     .lo = page + lo,
-				     .hi = page + hi,
-				     .tag = jumps_tag(t, at->mode),
-				     .loop = at->loop,
-				     .wanderers = t->wanderers,
-				     .apart = t->apart,
-				     .crossing = crossing(t, at),
-			     },
-			     at->gpa2);
+		optimize(c, job);
+		job->failed = !generate(c, job, lo, hi);
 	}
-	cpu->counter[COUNTER_TRANSLATE_NS] += host_time_ns() - began;
-	if (!b)
-		return NULL;
-	sites_note(t, page);
-	cpu->counter[at->path_len ? COUNTER_TRANSLATE_TRACES : COUNTER_TRANSLATE_BLOCKS]++;
-	cpu->counter[COUNTER_TRANSLATE_HOST_BYTES] += b->bytes;
-	dump_host(&t->dump, b->rw, b->bytes, (uint64_t)(uintptr_t)b->rx);
-	announce(t, b, at->rip, kind);
-	return b;
+	job->ns = host_time_ns() - began;
 }

@@ -7,10 +7,12 @@
  */
 #include "engine/translate/translate_private.h"
 
-void sites_note(struct translate *t, uint64_t page)
+void sites_note(struct translate *t, const struct compile_job *job)
 {
-	for (unsigned k = 0; k < t->gen.site_count; k++) {
-		const struct gen_site *s = &t->gen.site[k];
+	uint64_t page = align_down(job->gpa, PAGE_BYTES);
+
+	for (unsigned k = 0; k < job->site_count; k++) {
+		const struct gen_site *s = &job->site[k];
 
 		t->site[s->index].gpa = page + (uint64_t)s->offset;
 		t->site[s->index].group = s->group;

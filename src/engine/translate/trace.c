@@ -4,6 +4,8 @@
  * start, leave the page, run through code that has been translated, or are enough; the path they
  * took is compiled as one. Short loops are unrolled.
  */
+#include <string.h>
+
 #include "engine/translate/translate_private.h"
 #include "isa/x86/mode.h"
 
@@ -12,10 +14,14 @@ enum {
 	UNROLL_MAX = 4,
 	RECORD_BLOCKS_MAX = 24,
 	RECORD_KNOWN_MAX = 4, /* blocks that have code already: a copy knows where it came from */
+	/* Entries until a block is looked at again: that is being compiled; that nobody had time
+	   for. */
+	HEAT_PENDING = 64,
+	HEAT_BUSY = 16,
 };
 
 struct recording {
-	uint16_t path[TRACE_PATH_MAX];
+	uint16_t path[COMPILE_PATH_MAX];
 	unsigned len;
 	unsigned insns;
 	bool loop;
@@ -59,7 +65,7 @@ static bool goes_on(const struct translate *t, const struct iblock *head, const 
 {
 	return next && !next->dead && !head->dead && next->gpa2 == ~0ull &&
 	       next->mode == head->mode && (next->gpa ^ head->gpa) >> PAGE_BITS == 0 &&
-	       r->len < TRACE_PATH_MAX && r->insns + next->insns <= t->max_trace;
+	       r->len < COMPILE_PATH_MAX && r->insns + next->insns <= t->compiler.max_trace;
 }
 
 static void record(struct translate *t, struct iblock *head, struct recording *r)
@@ -82,6 +88,8 @@ static void record(struct translate *t, struct iblock *head, struct recording *r
 		}
 		if (t->interp->flushes != flushes || (!goes_on(t, head, next, r) && next != head))
 			return;
+		if (t->background && next->heat > 1 && next->heat < HEAT_PENDING)
+			next->heat = HEAT_PENDING; /* soon part of this one */
 		if (jumped)
 			r->path[r->len++] = next->gpa & PAGE_OFFSET_MASK;
 		if (next == head) {
@@ -102,35 +110,83 @@ static void unroll(struct recording *r)
 	if (!r->loop || !round)
 		return;
 	times = times < UNROLL_MAX ? times : UNROLL_MAX;
-	for (unsigned k = 1; k < times && r->len + round <= TRACE_PATH_MAX; k++)
+	for (unsigned k = 1; k < times && r->len + round <= COMPILE_PATH_MAX; k++)
 		for (unsigned i = 0; i < round; i++)
 			r->path[r->len++] = r->path[i];
+}
+
+static void job_fill(const struct translate *t, struct compile_job *job, uint64_t rip,
+		     struct iblock *b, const struct recording *r, const uint8_t *page,
+		     const uint8_t *page2)
+{
+	job->rip = rip;
+	job->gpa = b->gpa;
+	job->gpa2 = b->gpa2;
+	job->mode = b->mode;
+	memcpy(job->path, r->path, r->len * sizeof(*r->path));
+	job->path_len = r->len;
+	job->loop = r->loop;
+	memcpy(job->page, page, PAGE_BYTES);
+	if (b->gpa2 != ~0ull)
+		memcpy(job->page + PAGE_BYTES, page2, X86_INSN_MAX);
+	memcpy(job->wanderers, t->wanderers, sizeof(job->wanderers));
+	memcpy(job->apart, t->apart, sizeof(job->apart));
+	job->head = b;
+	job->flushes = t->interp->flushes;
+}
+
+/* Is it a matter of waiting? Then the interpreter goes on with it. */
+static bool must_wait(struct translate *t, struct iblock *b)
+{
+	if (!t->background)
+		return false;
+	if (background_has(t->background, b->gpa, b->gpa2, b->mode))
+		b->heat = HEAT_PENDING;
+	else if (!background_job(t->background))
+		b->heat = HEAT_BUSY;
+	else
+		return false;
+	t->link = NULL;
+	interp_step(t->interp, b);
+	return true;
 }
 
 void trace_hot(struct translate *t, struct iblock *b)
 {
 	struct x86_cpu *cpu = t->cpu;
-	struct compile_at at = {.rip = cpu->rip, .gpa = b->gpa, .mode = b->mode};
+	struct compile_job *job = t->job;
 	struct recording r = {.len = 0};
+	uint64_t rip = cpu->rip;
 	unsigned flushes = t->interp->flushes;
+	const uint8_t *page, *page2 = NULL;
 	bool rom;
 
-	at.page = space_ram_page(cpu->space, b->gpa, &rom);
-	at.gpa2 = b->gpa2;
-	at.page2 = b->gpa2 == ~0ull ? at.page : space_ram_page(cpu->space, b->gpa2, &rom);
-	if (!at.page || !at.page2) {
+	if (must_wait(t, b))
+		return;
+	t->link = NULL; /* its block may be evicted */
+	page = space_ram_page(cpu->space, b->gpa, &rom);
+	if (b->gpa2 != ~0ull)
+		page2 = space_ram_page(cpu->space, b->gpa2, &rom);
+	if (!page || (b->gpa2 != ~0ull && !page2)) {
 		b->heat = UINT32_MAX;
 		return;
 	}
 	b->heat = 2;
-	if (t->max_trace && b->gpa2 == ~0ull) {
+	if (t->compiler.max_trace && b->gpa2 == ~0ull) {
 		record(t, b, &r);
 		unroll(&r);
-		at.path = r.path;
-		at.path_len = r.len;
-		at.loop = r.loop;
 	}
 	if (t->interp->flushes != flushes || b->dead)
 		return;
-	b->heat = compile(t, &at) ? 1 : UINT32_MAX;
+	if (t->background)
+		job = background_job(t->background);
+	job_fill(t, job, rip, b, &r, page, page2);
+	job->tag = jumps_tag(t, b->mode);
+	if (t->background) {
+		b->heat = HEAT_PENDING;
+		background_submit(t->background);
+	} else {
+		compile(&t->compiler, job);
+		b->heat = keep(t, job) ? 1 : UINT32_MAX;
+	}
 }

@@ -73,8 +73,9 @@ static void aborted(struct translate *t)
 static void run_code(struct translate *t, const uint8_t *rx, uint64_t page_offset)
 {
 	struct x86_cpu *cpu = t->cpu;
-	unsigned (*enter)(struct x86_cpu *, const uint8_t *) = (unsigned (*)(
-		struct x86_cpu *, const uint8_t *))(uintptr_t)code_rx(t->code, t->gen.thunks.enter);
+	unsigned (*enter)(struct x86_cpu *, const uint8_t *) =
+		(unsigned (*)(struct x86_cpu *, const uint8_t *))(uintptr_t)code_rx(
+			t->code, t->compiler.gen.thunks.enter);
 	enum leave why;
 
 	t->link = NULL;
@@ -208,9 +209,12 @@ static void step_interpreter(struct translate *t, struct tblock *to)
 static void step(struct translate *t)
 {
 	struct x86_cpu *cpu = t->cpu;
-	const uint8_t *rx = t->link || t->short_budget ? NULL : jumps_find(t);
 	struct tblock *to = NULL;
+	const uint8_t *rx;
 
+	if (t->background)
+		keep_finished(t);
+	rx = t->link || t->short_budget ? NULL : jumps_find(t);
 	if (rx) {
 		run_code(t, rx, cpu->rip & PAGE_OFFSET_MASK);
 		return;
@@ -301,32 +305,66 @@ static void probe(struct engine_info *out)
 		 "1.2 to 5 times slower than the host on integer code");
 }
 
+static void translate_destroy(struct translate *t)
+{
+	background_destroy(t->background);
+	code_destroy(t->code);
+	if (t->job)
+		host_ram_unmap(t->job, sizeof(*t->job));
+	host_free(t);
+}
+
 static void cpu_destroy(struct engine_cpu *e)
 {
 	struct translate *t = e ? e->client.opaque : NULL;
 
-	if (t) {
-		code_destroy(t->code);
-		host_free(t);
-	}
+	if (t)
+		translate_destroy(t);
 	interp_destroy(e);
 }
 
-static void make_thunks(struct translate *t)
+static void make_thunks(struct translate *t, struct gen *g)
 {
 	struct x64_asm a = {0};
 
-	pins_choose(&t->gen.pins, t->cfg.stress & ENGINE_STRESS_RANDOM_REGS
-					  ? t->cfg.stress_seed * 2 + 1 + t->cpu->index * 2
-					  : 0);
-	t->gen.cpu = engine_host(&t->cfg);
-	t->gen.vec_bytes = host_cpu_has(&t->gen.cpu, HOST_CPU_AVX) && t->cpu->cpuid &&
-					   x86_has(t->cpu->cpuid, X86_FEAT_AVX)
-				   ? 32
-				   : 16;
+	pins_choose(&g->pins, t->cfg.stress & ENGINE_STRESS_RANDOM_REGS
+				      ? t->cfg.stress_seed * 2 + 1 + t->cpu->index * 2
+				      : 0);
+	g->cpu = engine_host(&t->cfg);
+	g->vec_bytes = host_cpu_has(&g->cpu, HOST_CPU_AVX) && t->cpu->cpuid &&
+				       x86_has(t->cpu->cpuid, X86_FEAT_AVX)
+			       ? 32
+			       : 16;
 	code_thunk_room(t->code, &a.at, &a.end);
-	thunks_emit(&a, &t->gen.thunks, &t->gen.pins, t->gen.vec_bytes, &slow_calls);
+	thunks_emit(&a, &g->thunks, &g->pins, g->vec_bytes, &slow_calls);
 	BUG_ON(a.overflow, "the thunks do not fit");
+}
+
+static void make_compiler(struct translate *t)
+{
+	struct compiler *c = &t->compiler;
+	const struct engine_config *cfg = &t->cfg;
+	unsigned max = cfg->max_block_insns;
+
+	c->cfg = cfg;
+	c->cpu = t->cpu;
+	c->dump.cfg = cfg;
+	c->max_insns = max && max < BLOCK_INSNS ? max : BLOCK_INSNS;
+	c->max_trace = (cfg->stress & ENGINE_STRESS_NO_TRACE) || max == 1 ? 0 : TRACE_INSNS;
+	c->max_bytes = code_bytes_max(t->code);
+	c->gen.no_chain = cfg->stress & ENGINE_STRESS_NO_CHAIN;
+	c->gen.sites_always = cfg->stress & ENGINE_STRESS_RANDOM_REGS;
+	make_thunks(t, &c->gen);
+}
+
+/* What is to compile. Without a thread for it, it is done in place. */
+static int make_job(struct translate *t, struct error *err)
+{
+	if (t->cfg.background)
+		t->background = background_create(&t->compiler);
+	if (!t->background)
+		t->job = host_ram_map(sizeof(*t->job));
+	return t->background || t->job ? 0 : error_set(err, -ENOMEM, "out of memory");
 }
 
 static int cpu_create(struct engine_cpu **out, struct engine_group *g, struct x86_cpu *cpu,
@@ -345,27 +383,20 @@ static int cpu_create(struct engine_cpu **out, struct engine_group *g, struct x8
 		bytes = interp_bytes = 1 << 20;
 	t->cfg = *cfg;
 	t->cpu = cpu;
-	t->dump.cfg = &t->cfg;
-	t->max_insns = cfg->max_block_insns && cfg->max_block_insns < BLOCK_INSNS
-			       ? cfg->max_block_insns
-			       : BLOCK_INSNS;
-	t->max_trace = (cfg->stress & ENGINE_STRESS_NO_TRACE) || cfg->max_block_insns == 1
-			       ? 0
-			       : TRACE_INSNS;
 	r = code_create(&t->code, cpu->space, bytes, cpu, &t->cfg, err);
+	if (!r) {
+		make_compiler(t);
+		r = make_job(t, err);
+	}
 	if (!r)
 		r = interp_create(&e, g, cpu, cfg, interp_bytes, hot, err);
 	if (r) {
-		code_destroy(t->code);
-		host_free(t);
+		translate_destroy(t);
 		return r;
 	}
 	e->client = (struct interp_client){t, dropped, dropped_all, flush_jumps};
 	t->interp = e;
 	jumps_init(t);
-	t->gen.no_chain = cfg->stress & ENGINE_STRESS_NO_CHAIN;
-	t->gen.sites_always = cfg->stress & ENGINE_STRESS_RANDOM_REGS;
-	make_thunks(t);
 	*out = e;
 	return 0;
 }

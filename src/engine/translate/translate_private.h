@@ -1,14 +1,14 @@
-/* Shared by the translator's files: translate.c (running), compile.c (from guest bytes to code),
- * jumps.c (where to go on), slow.c (what generated code calls). */
+/* Shared by the translator's files: translate.c (running), trace.c (what to compile), keep.c (what
+ * was compiled), jumps.c (where to go on), slow.c (what generated code calls). */
 #ifndef ENGINE_TRANSLATE_TRANSLATE_PRIVATE_H
 #define ENGINE_TRANSLATE_TRANSLATE_PRIVATE_H
 
-#include "engine/dump.h"
 #include "engine/interpret/interpret_private.h"
+#include "engine/translate/background.h"
 #include "engine/translate/code.h"
-#include "ir/folder.h"
+#include "engine/translate/compile.h"
 
-enum { TRACE_PATH_MAX = 64, MODES_MAX = 256 };
+enum { MODES_MAX = 256 };
 
 struct translate {
 	struct gen_jumps jumps;
@@ -21,39 +21,26 @@ struct translate {
 	struct tlink *link;	    /* the exit that led here, to be linked; or NULL */
 	x86_mode_t mode[MODES_MAX]; /* of the numbers in tags */
 	unsigned mode_count;
-	bool straight;		       /* nothing needs a look at the block boundary */
-	unsigned max_insns, max_trace; /* of a block, a trace; max_trace 0: no traces */
+	bool straight; /* nothing needs a look at the block boundary */
 	uint64_t wanderers[GEN_MARKS / 64], apart[GEN_MARKS / 64]; /* see gen_source */
 	struct { /* of the instruction that was given the entry last */
 		uint64_t gpa;
 		bool group;
 	} site[X86_SITES];
-	struct dump dump;
-	struct ir_block ir;
-	struct ir_insn insn[IR_BLOCK_MAX];
-	struct ir_folder folder;
-	struct gen gen;
+	struct compiler compiler;      /* the background's thread's, if there is one */
+	struct compile_job *job;       /* for compiling in place */
+	struct background *background; /* or NULL: all is compiled in place */
 };
 
-/* ---- compile.c */
-/* What is to be compiled: the code at gpa, and where it goes on after each control transfer, as
- * offsets in its page. */
-struct compile_at {
-	uint64_t rip, gpa;
-	x86_mode_t mode;
-	const uint8_t *page;
-	uint64_t gpa2; /* ~0, or page of the rest of the instruction at gpa, which is alone then */
-	const uint8_t *page2;
-	const uint16_t *path;
-	unsigned path_len;
-	bool loop;
-};
-/* NULL: left to the interpreter. */
-struct tblock *compile(struct translate *t, const struct compile_at *at);
+/* ---- keep.c */
+/* Put code that was just compiled where it can run. NULL: it is left to the interpreter. */
+struct tblock *keep(struct translate *t, const struct compile_job *job);
+/* What was compiled meanwhile: keep it if the code is still what it was. */
+void keep_finished(struct translate *t);
 
 /* ---- trace.c */
 /* b, at cs:rip, is hot: carry it and what follows it out by the interpreter, and compile what was
- * seen. RIP is then somewhere else. */
+ * seen, or have it compiled. RIP is then somewhere else. */
 void trace_hot(struct translate *t, struct iblock *b);
 
 /* ---- jumps.c */
@@ -71,8 +58,9 @@ void jumps_clear(struct translate *t);
 
 /* ---- sites.c */
 /* The code just compiled has entries of cpu->site: note of what instructions. */
-void sites_note(struct translate *t, uint64_t page);
-/* If an entry was found to serve badly, have the code made anew without it. */
+void sites_note(struct translate *t, const struct compile_job *job);
+/* If an access was found to go from page to page, have its code made anew without an entry for it.
+ */
 void sites_settle(struct translate *t);
 
 /* ---- slow.c */

@@ -172,6 +172,13 @@ void host_thread_join(struct host_thread *t)
 	pthread_join(((struct thread *)t->opaque)->id, NULL);
 }
 
+unsigned host_cpu_count(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) ? 1 : (unsigned)CPU_COUNT(&set);
+}
+
 void host_yield(void)
 {
 	sched_yield();

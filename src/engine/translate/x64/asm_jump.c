@@ -1,6 +1,17 @@
 /* The assembler's jumps, calls, stack instructions and padding. Intel SDM vol. 2. */
 #include "engine/translate/x64/asm_put.h"
 
+/* The displacement at `place` has been given: does it lead out of code that will be moved? */
+static void note_outside(struct x64_asm *a, const uint8_t *place, const uint8_t *target)
+{
+	if (!a->outside || (target >= a->start && target < a->end))
+		return;
+	if (a->outside_count == a->outside_max)
+		a->overflow = true;
+	else
+		a->outside[a->outside_count++] = (uint32_t)(place - a->start);
+}
+
 /* An opcode and a displacement; returns the displacement's place. */
 static uint8_t *relative(struct x64_asm *a, unsigned map, unsigned opcode, const void *target)
 {
@@ -12,8 +23,10 @@ static uint8_t *relative(struct x64_asm *a, unsigned map, unsigned opcode, const
 	x64_put_opcode(a, e, 0, false);
 	place = a->at;
 	x64_put32(a, 0);
-	if (target)
+	if (target) {
 		x64_patch(place, target);
+		note_outside(a, place, target);
+	}
 	return place;
 }
 
@@ -36,6 +49,14 @@ void x64_patch(uint8_t *place, const void *target)
 {
 	if (place)
 		*(u32_any *)place = (uint32_t)((uintptr_t)target - (uintptr_t)place - 4);
+}
+
+void x64_move(uint8_t *to, const uint8_t *from, const uint32_t *outside, unsigned count)
+{
+	uint32_t by = (uint32_t)((uintptr_t)from - (uintptr_t)to);
+
+	for (unsigned n = 0; n < count; n++)
+		*(u32_any *)(to + outside[n]) += by;
 }
 
 static uint8_t *relative_short(struct x64_asm *a, unsigned opcode)

@@ -312,7 +312,6 @@ void emit_exit(struct gen *g, const struct ir_insn *i, ir_ref v)
 void gen_emit_jump(struct gen *g)
 {
 	struct x64_asm *a = &g->a;
-	uint8_t *miss;
 
 	if (!rip_is_linear(g) || g->no_chain || g->src->tag >= PAGE_BYTES) {
 		x64_jmp(a, g->thunks.indirect);
@@ -321,8 +320,7 @@ void gen_emit_jump(struct gen *g)
 	gen_jump_entry(a);
 	x64_lea(a, 8, X64_R8, x64_at(X64_RDX, (int32_t)g->src->tag));
 	x64_alu_rm(a, X64_CMP, 8, X64_R8, x64_at(X64_RCX, 0));
-	miss = x64_jcc(a, X64_NE, NULL);
-	x64_patch(miss, g->thunks.second);
+	x64_jcc(a, X64_NE, g->thunks.second);
 	x64_mov_mr(a, 8, x64_at(X64_RBP, CPU(rip)), X64_RDX);
 	x64_jmp_m(a, x64_at(X64_RCX, 8));
 }

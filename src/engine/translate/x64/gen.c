@@ -114,7 +114,11 @@ size_t gen_compile(struct gen *g, const struct gen_source *src, uint8_t *at, uin
 		return 0;
 	g->src = src;
 	g->b = b;
-	g->a = (struct x64_asm){.at = at, .end = end};
+	g->a = (struct x64_asm){.at = at,
+				.end = end,
+				.start = at,
+				.outside = g->outside,
+				.outside_max = GEN_OUTSIDE_MAX};
 	g->start = at;
 	g->page_offset = (int32_t)(src->gpa & PAGE_OFFSET_MASK);
 	g->index = 0;

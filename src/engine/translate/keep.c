@@ -1,0 +1,90 @@
+/*
+ * What has been compiled comes to where it can run: into code memory, if the guest's code is still
+ * what it was made from. Only the CPU's own thread does that.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/translate/translate_private.h"
+
+static void announce(struct translate *t, const struct tblock *b, const struct compile_job *job)
+{
+	char name[64];
+
+	if (!t->cfg.code_added)
+		return;
+	snprintf(name, sizeof(name), "guest_%llx_%s", (unsigned long long)job->rip,
+		 job->path_len ? "trace" : "block");
+	t->cfg.code_added(t->cfg.code_opaque, b->rx, b->bytes, name);
+}
+
+struct tblock *keep(struct translate *t, const struct compile_job *job)
+{
+	struct x86_cpu *cpu = t->cpu;
+	struct tblock *b;
+	bool evicted;
+
+	cpu->counter[COUNTER_TRANSLATE_NS] += job->ns;
+	if (job->failed)
+		return NULL;
+	b = code_insert(t->code, &job->made, &evicted);
+	if (evicted) {
+		t->link = NULL; /* its block may be gone */
+		jumps_clear(t);
+	}
+	if (!b)
+		return NULL;
+	sites_note(t, job);
+	cpu->counter[job->path_len ? COUNTER_TRANSLATE_TRACES : COUNTER_TRANSLATE_BLOCKS]++;
+	cpu->counter[COUNTER_TRANSLATE_HOST_BYTES] += b->bytes;
+	if (!t->background)
+		dump_host(&t->compiler.dump, b->rw, b->bytes, (uint64_t)(uintptr_t)b->rx);
+	announce(t, b, job);
+	return b;
+}
+
+static const uint8_t *watched_page(const struct translate *t, uint64_t gpa)
+{
+	bool rom;
+
+	return cache_holds_page(t->interp->cache, gpa) ? space_ram_page(t->cpu->space, gpa, &rom)
+						       : NULL;
+}
+
+/* Writes to pages that hold code are announced, so what is the same now needs no other proof. */
+static bool is_unchanged(const struct translate *t, const struct compile_job *job)
+{
+	const struct code_made *m = &job->made;
+	unsigned lo = m->lo & PAGE_OFFSET_MASK;
+	const uint8_t *page = watched_page(t, m->gpa), *page2;
+
+	if (!page || memcmp(page + lo, job->page + lo, m->hi - m->lo) != 0)
+		return false;
+	if (m->gpa2 == ~0ull)
+		return true;
+	page2 = watched_page(t, m->gpa2);
+	return page2 && memcmp(page2, job->page + PAGE_BYTES, m->tail) == 0;
+}
+
+static void keep_one(struct translate *t, const struct compile_job *job)
+{
+	struct iblock *head = job->flushes == t->interp->flushes ? job->head : NULL;
+	bool kept = false;
+
+	if (code_find(t->code, job->gpa, job->gpa2, job->mode) ||
+	    (!job->failed && !is_unchanged(t, job)))
+		return;
+	kept = keep(t, job);
+	if (head)
+		head->heat = kept ? 1 : UINT32_MAX;
+}
+
+void keep_finished(struct translate *t)
+{
+	const struct compile_job *job;
+
+	while ((job = background_finished(t->background))) {
+		keep_one(t, job);
+		background_release(t->background);
+	}
+}
