@@ -4,6 +4,7 @@ import fcntl
 import os
 import pathlib
 import pty
+import struct
 import subprocess
 import tempfile
 import termios
@@ -66,12 +67,14 @@ class Guest:
     """`doppel run` on a terminal: pexpect's methods on its console."""
 
     def __init__(self, *options, kernel="vmlinuz", initrd="initrd.img", append="quiet", cpus=1,
-                 memory="512M"):
+                 memory="512M", size=None):
         argv = [DOPPEL, "run", "--kernel", image(kernel), "--cpus", str(cpus), "--memory", memory,
                 "--append", f"console=ttyS0 {append}".strip(), *options]
         if initrd:
             argv += ["--initrd", image(initrd)]
         self.master, slave = pty.openpty()
+        if size:  # rows, columns
+            fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
         self.before_run = termios.tcgetattr(self.master)
         self.errors = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=self.errors,

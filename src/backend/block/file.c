@@ -63,6 +63,7 @@ static int examine(struct image_file *f, struct error *err)
 {
 	struct stat st;
 	uint64_t bytes;
+	int never = 0;
 
 	if (fstat(f->fd, &st) < 0)
 		return error_set(err, -errno, "disk %s: %s", f->path, strerror(errno));
@@ -72,6 +73,10 @@ static int examine(struct image_file *f, struct error *err)
 		return error_set(err, -EINVAL, "disk %s: neither a regular file nor a block device",
 				 f->path);
 	f->block_device = S_ISBLK(st.st_mode);
+	/* Such a device can be opened for writing all the same; only the writes would fail. */
+	if (f->block_device && !f->readonly && ioctl(f->fd, BLKROGET, &never) == 0 && never)
+		return error_set(err, -EROFS, "disk %s: the device is read-only; see readonly",
+				 f->path);
 	f->bytes = (uint64_t)st.st_size;
 	if (f->block_device && ioctl(f->fd, BLKGETSIZE64, &bytes) == 0)
 		f->bytes = bytes;
@@ -97,8 +102,10 @@ int image_file_lock(struct image_file *f, struct error *err)
 	return r ? error_set(err, r, "disk %s: in use by another process", f->path) : 0;
 }
 
-static const char *why(int error)
+static const char *why(int error, enum image_file_how how)
 {
+	if (error == EACCES && how == IMAGE_FILE_WRITE)
+		return "no permission to write; see readonly and overlay";
 	return error == ENOENT ? "no such file" : strerror(error);
 }
 
@@ -116,7 +123,7 @@ int image_file_open(struct image_file **out, const char *path, enum image_file_h
 	f->readonly = how == IMAGE_FILE_READ;
 	f->fd = open(path, flags_of(how), 0666);
 	if (f->fd < 0)
-		r = error_set(err, -errno, "disk %s: %s", path, why(errno));
+		r = error_set(err, -errno, "disk %s: %s", path, why(errno, how));
 	else
 		r = examine(f, err);
 	if (r == 0 && how == IMAGE_FILE_NEW)
