@@ -1,5 +1,5 @@
-/* The workloads of the guest side: each does `rounds` of its work and returns a checksum, which must
- * be the same on every machine. */
+/* The workloads of the guest side: each does `rounds` of its work and returns a checksum, which
+ * must be the same on every machine. */
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -15,8 +15,9 @@ struct workload {
 };
 
 /* One array per file, ended by a row without a name. */
-extern const struct workload integer_workloads[], float_workloads[], vector_workloads[],
-	memory_workloads[], system_workloads[], compile_workloads[], cpus_workloads[];
+extern const struct workload integer_workloads[], float_workloads[], x87_workloads[],
+	vector_workloads[], memory_workloads[], system_workloads[], compile_workloads[],
+	cpus_workloads[];
 
 /* The sha256 workload, which also is what keeps several CPUs busy. */
 uint64_t run_sha256(unsigned rounds);

@@ -27,8 +27,9 @@
 #include <unistd.h>
 
 static const struct workload *const workloads[] = {
-	integer_workloads, float_workloads,   vector_workloads, memory_workloads,
-	system_workloads,  compile_workloads, cpus_workloads,	NULL};
+	integer_workloads, float_workloads,  x87_workloads,
+	vector_workloads,  memory_workloads, system_workloads,
+	compile_workloads, cpus_workloads,   NULL};
 
 static uint64_t now_ns(void)
 {

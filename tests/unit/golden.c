@@ -104,6 +104,7 @@ static const struct part {
 	SLOT(access, 0),
 	SLOT(vec_live, 0),
 	SLOT(kept, 0),
+	SLOT(x87_live, 0),
 	SLOT(group, 8),
 	SLOT(arg, 8),
 	SLOT(value, 0),
@@ -156,6 +157,9 @@ static const char *thunk_name(const struct golden *g, uint64_t at)
 		{"helper_fault", t->helper_fault},
 		{"vop", t->vop},
 		{"vec_load", t->vec_load},
+		{"x87_load", t->x87_load},
+		{"x87_home", t->x87_home},
+		{"x87_access", t->x87_access},
 		{"link", t->link},
 		{"poll", t->poll},
 		{"budget", t->budget},
@@ -449,7 +453,7 @@ static void no_call(struct x86_cpu *cpu)
 
 static struct golden *golden_create(void)
 {
-	static const struct frame_calls calls = {no_call, no_call, no_call};
+	static const struct frame_calls calls = {no_call, no_call, no_call, no_call};
 	struct golden *g = calloc(1, sizeof(*g));
 	struct x64_asm a;
 	struct error err;
@@ -459,6 +463,7 @@ static struct golden *golden_create(void)
 	assert_int_equal(bench_create(&g->bench, 64, &err), 0);
 	g->bench.cpu->cr4 |= X86_CR4_OSXSAVE;
 	g->bench.cpu->xcr0 = 7;
+	g->bench.cpu->fcw = 0x37f;
 	x86_mode_update(g->bench.cpu);
 	assert_int_equal(cs_open(CS_ARCH_X86, CS_MODE_64, &g->cs), CS_ERR_OK);
 	cs_option(g->cs, CS_OPT_DETAIL, CS_OPT_ON);

@@ -45,8 +45,8 @@ static void after_reset(void **state)
 	assert_int_equal(cpu.seg[X86_CS].base + cpu.rip, 0xfffffff0);
 	assert_int_equal(cpu.cr0, 0x60000010);
 	assert_int_equal(x86_rflags_read(&cpu), 2);
-	assert_int_equal(cpu.mode,
-			 X86_MODE_SSE_UD | X86_MODE_AVX_UD | X86_MMU_KERNEL << X86_MODE_MMU_SHIFT);
+	assert_int_equal(cpu.mode, X86_MODE_X87_UNMASKED | X86_MODE_SSE_UD | X86_MODE_AVX_UD |
+					   X86_MMU_KERNEL << X86_MODE_MMU_SHIFT);
 	assert_int_equal(cpu.activity, X86_RUNNING);
 	cpu.index = 1;
 	x86_cpu_reset(&cpu);

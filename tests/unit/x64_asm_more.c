@@ -53,6 +53,29 @@ static void no_operands(void **state)
 	check(r, "mfence", 0, NULL);
 }
 
+static void x87(void **state)
+{
+	static const struct {
+		const char *name;
+		unsigned fop, bytes;
+	} of[] = {{"fldenv", X64_FLDENV, 0},   {"fldcw", X64_FLDCW, 2},
+		  {"fnstenv", X64_FNSTENV, 0}, {"fld", X64_FLD80, 10},
+		  {"fstp", X64_FSTP80, 10},    {"fnstsw", X64_FNSTSW, 0},
+		  {"fld", 5 << 8, 8},	       {"fisttp", 3 << 8 | 1 << 3, 4}};
+	struct rig *r = *state;
+
+	for (unsigned n = 0; n < 4 * RANDOM_MEMS; n++) {
+		struct x64_mem m = random_mem(r);
+
+		x64_x87_m(&r->a, of[n % ARRAY_LEN(of)].fop, m);
+		CHECK(r, of[n % ARRAY_LEN(of)].name, M(of[n % ARRAY_LEN(of)].bytes, m));
+	}
+	x64_x87_r(&r->a, X64_FNINIT);
+	check(r, "fninit", 0, NULL);
+	x64_x87_r(&r->a, 1 << 8 | 0xee);
+	check(r, "fldz", 0, NULL);
+}
+
 static void rip_relative(void **state)
 {
 	struct rig *r = *state;
@@ -272,7 +295,7 @@ int main(void)
 		cmocka_unit_test(rip_relative),	  cmocka_unit_test(nops),
 		cmocka_unit_test(vector_moves),	  cmocka_unit_test(vector_encodings),
 		cmocka_unit_test(vector_general), cmocka_unit_test(short_forms),
-		cmocka_unit_test(overflow),
+		cmocka_unit_test(overflow),	  cmocka_unit_test(x87),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -41,6 +41,7 @@ struct box {
 	struct x86_cpuid_model model;
 	struct x86_decoder *decoder;
 	struct engine_group *group;
+	const struct engine *how;
 	struct engine_cpu *engine;
 	struct x86_platform platform;
 	uint8_t *stub;
@@ -110,7 +111,7 @@ static void place_idt(struct box *b)
 	b->cpu->gdtr.limit = 0x1f;
 }
 
-static int setup(void **state)
+static struct box *box_create(const struct engine *engine)
 {
 	struct box *b = host_alloc(sizeof(*b));
 	struct engine_config cfg = {.hot_threshold = 1};
@@ -144,17 +145,15 @@ static int setup(void **state)
 	b->decoder = x86_decoder_create();
 	b->group = engine_group_create(1);
 	cfg.decoder = b->decoder;
-	assert_int_equal(engine_choice()->cpu_create(&b->engine, b->group, b->cpu, &cfg, NULL), 0);
+	b->how = engine;
+	assert_int_equal(engine->cpu_create(&b->engine, b->group, b->cpu, &cfg, NULL), 0);
 	engine_group_add(b->group, b->cpu);
-	*state = b;
-	return 0;
+	return b;
 }
 
-static int teardown(void **state)
+static void box_destroy(struct box *b)
 {
-	struct box *b = *state;
-
-	engine_choice()->cpu_destroy(b->engine);
+	b->how->cpu_destroy(b->engine);
 	engine_group_destroy(b->group);
 	x86_decoder_destroy(b->decoder);
 	space_destroy(&b->space);
@@ -163,6 +162,17 @@ static int teardown(void **state)
 	host_ram_unmap(b->ram, RAM_BYTES);
 	host_free(b->cpu);
 	host_free(b);
+}
+
+static int setup(void **state)
+{
+	*state = box_create(engine_choice());
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	box_destroy(*state);
 	return 0;
 }
 
@@ -371,7 +381,7 @@ static void guest_run(struct box *b, unsigned form, struct state *s)
 	x86_rflags_write(cpu, s->flags | 2);
 	x86_mode_update(cpu);
 	memcpy(b->ram + DATA, s->data, DATA_BYTES);
-	engine_choice()->run(b->engine, 1);
+	b->how->run(b->engine, 1);
 	assert_int_equal(cpu->rip, CODE + CODE_STEP * form + form_bytes(form, code));
 	assert_int_equal(!!(cpu->mode & X86_MODE_X87_PENDING), !!(cpu->fsw & 0x80));
 	memcpy(s->data, b->ram + DATA, DATA_BYTES);
@@ -529,7 +539,7 @@ static void start_at(struct box *b, unsigned slot, const char *code, size_t len)
 
 static void run(struct box *b, unsigned insns)
 {
-	engine_choice()->run(b->engine, insns);
+	b->how->run(b->engine, insns);
 }
 
 static void pointers_are_recorded(void **state)
@@ -614,6 +624,7 @@ static void pending_exception(void **state)
 
 		x86_fpu_init(cpu);
 		cpu->fcw = 0x37f & ~4;
+		x86_mode_update(cpu);
 		/* fld1; fldz; fdivp; nop */
 		START(b, k, "\xd9\xe8\xd9\xee\xde\xf9\x90");
 		memcpy(b->ram + at + 7, next[k], 5);
@@ -641,6 +652,7 @@ static void pending_exception_in_linked_blocks(void **state)
 	assert_int_equal(cpu->rip, PROGRAM);
 	x86_fpu_init(cpu);
 	cpu->fcw = 0x37f & ~4;
+	x86_mode_update(cpu);
 	run(b, 5);
 	assert_int_equal(cpu->rip, HANDLER + 16 * X86_FAULT_MF);
 	assert_int_equal(load_le32(b->ram + cpu->gpr[X86_RSP]), PROGRAM + 8);
@@ -659,6 +671,7 @@ static void unmasking_raises(void **state)
 	assert_int_equal(cpu->fcw, 0x340);
 	cpu->fsw |= 1;
 	cpu->fcw = 0x37f;
+	x86_mode_update(cpu);
 	run(b, 2);
 	assert_int_equal(cpu->fsw & FSW_PENDING, FSW_PENDING);
 	run(b, 1);
@@ -715,6 +728,125 @@ static void wait_and_task_switched(void **state)
 	assert_int_equal(cpu->rip, HANDLER + 16 * X86_FAULT_NM);
 }
 
+/* ---- loops in which x87 instructions meet others, against the interpreter */
+
+static const char *const others[] = {
+	"\x01\xd8",		    /* add eax, ebx */
+	"\x11\x5e\x40",		    /* adc [esi+0x40], ebx */
+	"\x8b\x5e\x44",		    /* mov ebx, [esi+0x44] */
+	"\x7a\x01\x43",		    /* jp over: inc ebx */
+	"\x9b\xdf\xe0",		    /* fstsw ax */
+	"\xdf\xe0\x9e",		    /* fnstsw ax; sahf */
+	"\xd9\x7e\x50",		    /* fnstcw [esi+0x50] */
+	"\xd9\x6e\x60",		    /* fldcw [esi+0x60] */
+	"\xd9\x6e\x62",		    /* fldcw [esi+0x62] */
+	"\x0f\x6f\x4e\x10",	    /* movq mm1, [esi+0x10] */
+	"\x0f\xfc\xca",		    /* paddb mm1, mm2 */
+	"\x0f\x77",		    /* emms */
+	"\x6a\x01\x5a\xf7\x7e\x68", /* push 1; pop edx; idiv dword [esi+0x68]: by the helper */
+	"\x60\x0f\xa2\x61",	    /* pusha; cpuid; popa */
+	"\xd8\x86\xfe\x0f\x01",	    /* fadd dword [esi+0x10ffe]: across pages */
+};
+
+/* Encodings with a memory operand that bring all masks along, or take them away. */
+static bool is_image(unsigned form)
+{
+	unsigned low = form % 72, op = form / 72;
+
+	return low < 8 &&
+	       ((op == 1 && low >= 4 && low <= 6) || (op == 5 && (low == 4 || low == 6)));
+}
+
+static unsigned random_piece(struct box *b, uint8_t *p)
+{
+	unsigned f = rnd(b) % PLAIN_FORMS, len;
+	const char *other = others[rnd(b) % ARRAY_LEN(others)];
+
+	if (rnd(b) % 4 == 0) {
+		len = (unsigned)strlen(other) + (other[0] == '\xd8');
+		memcpy(p, other, len);
+		return len;
+	}
+	if (!form_exists(b, f) || is_image(f))
+		return 0;
+	len = form_bytes(f, p);
+	if (p[1] >= 0xc0)
+		return len;
+	p[1] |= 0x40;
+	p[2] = (uint8_t)(rnd(b) % 4 * 16);
+	return 3;
+}
+
+/* The pieces again and again, EDI times. */
+static void random_program(struct box *b, uint8_t *p)
+{
+	uint8_t *start = p;
+
+	for (unsigned k = 2 + rnd(b) % 14; k; k--)
+		p += random_piece(b, p);
+	memcpy(p, "\x4f\x0f\x85", 3); /* dec edi; jnz start */
+	store_le32(p + 3, (uint32_t)(start - p - 7));
+	memcpy(p + 7, "\xeb\xfe", 2);
+}
+
+static void same_fpu(const struct x86_cpu *x, const struct x86_cpu *y)
+{
+	assert_int_equal(x->rip, y->rip);
+	assert_int_equal(x->fcw, y->fcw);
+	assert_int_equal(x->fsw, y->fsw);
+	assert_int_equal(x->ftag, y->ftag);
+	assert_int_equal(x->fip, y->fip);
+	assert_int_equal(x->fdp, y->fdp);
+	assert_int_equal(x->fop, y->fop);
+	assert_int_equal(x->fcs, y->fcs);
+	assert_int_equal(x->fds, y->fds);
+	assert_memory_equal(x->fpr, y->fpr, sizeof(x->fpr));
+	assert_memory_equal(x->gpr, y->gpr, sizeof(x->gpr));
+	assert_int_equal(x86_rflags_read(x), x86_rflags_read(y));
+}
+
+static void set_up_loop(struct box *b, const struct state *s, uint64_t at, bool unmasks)
+{
+	struct x86_cpu *cpu = b->cpu;
+
+	set_fpu(cpu, s);
+	cpu->fcw |= 0x3f;
+	cpu->rip = at;
+	cpu->gpr[X86_RSP] = 0x80000;
+	cpu->gpr[X86_RDI] = 1000;
+	cpu->gpr[X86_RAX] = cpu->gpr[X86_RBX] = s->data[3];
+	x86_rflags_write(cpu, s->flags | 2);
+	x86_mode_update(cpu);
+	memcpy(b->ram + DATA, s->data, DATA_BYTES);
+	store_le16(b->ram + DATA + 0x60, 0x37f | (s->data[0] & 0xc) << 8);
+	store_le32(b->ram + DATA + 0x68, 7);
+	store_le16(b->ram + DATA + 0x62, unmasks ? 0x35f : 0x27f);
+}
+
+static void loops_are_as_interpreted(void **state)
+{
+	enum { LOOPS = 300, LOOP = 0x10000, LOOP_STEP = 0x100 };
+	struct box *b = *state, *ref = box_create(engine_find("interpret"));
+
+	for (unsigned k = 0; k < LOOPS; k++) {
+		uint64_t at = LOOP + LOOP_STEP * k;
+		unsigned insns = 1 + rnd(b) % 600;
+		bool unmasks = rnd(b) % 8 == 0;
+		struct state s;
+
+		random_state(b, &s);
+		random_program(b, b->ram + at);
+		memcpy(ref->ram + at, b->ram + at, LOOP_STEP);
+		set_up_loop(b, &s, at, unmasks);
+		set_up_loop(ref, &s, at, unmasks);
+		run(b, insns);
+		run(ref, insns);
+		same_fpu(b->cpu, ref->cpu);
+		assert_memory_equal(b->ram + DATA, ref->ram + DATA, 2 * DATA_BYTES);
+	}
+	box_destroy(ref);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -724,7 +856,7 @@ int main(void)
 		TEST(pointers_are_recorded),  TEST(real_mode_formats),
 		TEST(pending_exception),      TEST(pending_exception_in_linked_blocks),
 		TEST(unmasking_raises),	      TEST(memory_faults_change_nothing),
-		TEST(wait_and_task_switched),
+		TEST(wait_and_task_switched), TEST(loops_are_as_interpreted),
 	};
 
 	if (!engine_choice())

@@ -6,6 +6,7 @@
 
 #include "engine/atomic.h"
 #include "engine/translate/translate_private.h"
+#include "isa/x86/x87.h"
 
 /* A device that answers may change what is where, and a write whose pages may be written. */
 static void forget_groups(struct frame *f)
@@ -88,4 +89,18 @@ static void slow_atomic(struct x86_cpu *cpu)
 	atomic_do(cpu, &a, &f->value.u64[0]);
 }
 
-const struct frame_calls slow_calls = {slow_load, slow_store, slow_atomic};
+/* An x87 load of 80 bits, or a store, whose place the TLB does not have: all of it. */
+static void slow_x87(struct x86_cpu *cpu)
+{
+	struct frame *f = cpu_frame(cpu);
+	uint64_t (*fn)(void *, uint64_t, uint64_t, uint64_t) = f->access ? x87_store : x87_load80;
+
+	forget_groups(f);
+	fn(cpu, f->address, f->arg[1], f->arg[2]);
+	if (!f->access || !spares_block(cpu))
+		return;
+	fn(cpu, f->address, f->arg[1], f->arg[2]);
+	whole_memory_is_code(cpu);
+}
+
+const struct frame_calls slow_calls = {slow_load, slow_store, slow_atomic, slow_x87};

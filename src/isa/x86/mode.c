@@ -61,6 +61,8 @@ static x86_mode_t mode_float(const struct x86_cpu *cpu)
 		m |= X86_MODE_SSE_UNMASKED;
 	if (cpu->fsw & 0x80)
 		m |= X86_MODE_X87_PENDING;
+	if ((cpu->fcw & 0x3f) != 0x3f && !(m & X86_MODE_FPU_TRAP))
+		m |= X86_MODE_X87_UNMASKED;
 	return m;
 }
 

@@ -32,6 +32,7 @@ enum {
 	X86_MODE_SHADOW = 1u << 19,	/* interrupt shadow: one instruction per block */
 	X86_MODE_X87_PENDING = 1u << 20, /* unmasked x87 exception waits (FSW.ES): next x87 insn #MF */
 	X86_MODE_RF = 1u << 21,		/* RFLAGS.RF: one instruction without instruction breakpoints */
+	X86_MODE_X87_UNMASKED = 1u << 22, /* FCW unmasks an exception: x87 instructions may leave one pending */
 };
 
 /* Recompute cpu->mode from state. */

@@ -1,6 +1,6 @@
 /*
  * The x87 floating-point unit: what its helpers share. SDM vol. 1, chapter 8; vol. 2, FADD and on.
- * Private to x87*.c and insn_x87.c.
+ * For x87*.c and insn_x87.c, and for translators that do some of it themselves.
  *
  * Numbers are the host's business (x87_host.c): the guest's instruction runs on the host's own x87
  * under the guest's control word. Stack, tags, exceptions and pointers are kept here.

@@ -40,18 +40,30 @@ static void set_fcw(struct x86_cpu *cpu, uint16_t v)
 	cpu->fcw = (v & X87_FCW_BITS) | X87_FCW_ONE;
 }
 
+static bool all_masked(uint16_t fcw)
+{
+	return (fcw & X87_EXCEPTIONS) == X87_EXCEPTIONS;
+}
+
 uint64_t x87_fldcw(void *p, uint64_t value, uint64_t b, uint64_t c)
 {
 	struct x86_cpu *cpu = p;
-
 	uint16_t old = cpu->fcw;
+	bool other_mode;
 
 	set_fcw(cpu, (uint16_t)value);
-	if (x87_restart(cpu, cpu->fsw)) { /* it unmasks an exception that was raised before */
+	other_mode = all_masked(cpu->fcw) != all_masked(old);
+	if (other_mode && !cpu->alone) /* what follows in the block was lifted for this one */
+		cpu->exit_code = X86_EXIT_RESTART;
+	/* or it unmasks an exception that was raised before */
+	if (cpu->exit_code || x87_restart(cpu, cpu->fsw)) {
 		cpu->fcw = old;
 		return 0;
 	}
-	return x87_finish(cpu);
+	x87_finish(cpu);
+	if (other_mode)
+		x86_mode_update(cpu);
+	return 0;
 }
 
 uint64_t x87_fwait(void *p, uint64_t a, uint64_t b, uint64_t c)

@@ -414,6 +414,7 @@ void gen_analyze(struct gen *g)
 	fuse(g);
 	extend_pending(g);
 	gen_group_accesses(g);
+	gen_x87_analyze(g);
 	for (unsigned n = 0; n < g->b->count; n++) {
 		if (g->b->insn[n].op == IR_PUT)
 			hint(g, n);

@@ -149,6 +149,18 @@ void x64_vex_rr(struct x64_asm *a, struct x64_enc e, unsigned l, unsigned reg, u
 void x64_vex_rm(struct x64_asm *a, struct x64_enc e, unsigned l, unsigned reg, unsigned vvvv,
 		struct x64_mem m, int imm);
 void x64_vzeroupper(struct x64_asm *a);
+enum { /* opcode's low bits, ModRM.reg */
+	X64_FLDENV = 1 << 8 | 4 << 3,
+	X64_FLDCW = 1 << 8 | 5 << 3,
+	X64_FNSTENV = 1 << 8 | 6 << 3,
+	X64_FLD80 = 3 << 8 | 5 << 3,
+	X64_FSTP80 = 3 << 8 | 7 << 3,
+	X64_FNSTSW = 5 << 8 | 7 << 3,
+	X64_FNINIT = 3 << 8 | 0xe3,
+};
+/* x87 instructions by their 11 bits as in FOP: registers, or the memory form with operand m. */
+void x64_x87_r(struct x64_asm *a, unsigned fop);
+void x64_x87_m(struct x64_asm *a, unsigned fop, struct x64_mem m);
 /* Moves of 16 or 32 bytes (32: VEX), unaligned; and 4 or 8 bytes between memory and a low lane
  * (loads clear the rest of the 128 bits). */
 void x64_movv_rr(struct x64_asm *a, unsigned bytes, unsigned dst, unsigned src);

@@ -121,3 +121,22 @@ void x64_movd_rx(struct x64_asm *a, unsigned bytes, unsigned r, unsigned xmm)
 
 	x64_sse_rr(a, e, xmm, r, -1);
 }
+
+void x64_x87_r(struct x64_asm *a, unsigned fop)
+{
+	if (!x64_room(a))
+		return;
+	x64_put8(a, 0xd8 | (fop >> 8 & 7));
+	x64_put8(a, 0xc0 | (fop & 0x3f));
+}
+
+void x64_x87_m(struct x64_asm *a, unsigned fop, struct x64_mem m)
+{
+	struct x64_enc e = {.opcode = (uint8_t)(0xd8 | (fop >> 8 & 7))};
+
+	if (!x64_room(a))
+		return;
+	m = x64_mem_short(m);
+	x64_put_opcode(a, e, x64_rxb_m(0, m), false);
+	x64_put_modrm_m(a, fop >> 3 & 7, m);
+}

@@ -73,4 +73,5 @@ void gen_divide(struct gen *g, const struct ir_insn *i)
 	c->back = g->a.at;
 	g->flags_at = NULL;
 	gen_vec_ensure(g);
+	gen_x87_ensure(g);
 }

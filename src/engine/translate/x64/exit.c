@@ -23,8 +23,11 @@ struct cold *gen_cold(struct gen *g, unsigned kind)
 	c->offset = g->guest_offset;
 	c->len = g->guest_len;
 	if (kind == COLD_LOAD || kind == COLD_STORE || kind == COLD_STORE_AGAIN ||
-	    kind == COLD_ATOMIC || kind == COLD_DIVIDE || kind == COLD_EXIT || kind == COLD_INDIRECT)
+	    kind == COLD_ATOMIC || kind == COLD_DIVIDE || kind == COLD_EXIT ||
+	    kind == COLD_INDIRECT || kind == COLD_X87_ACCESS || kind == COLD_X87_FLDCW) {
 		gen_flags_snapshot(g, &c->flush);
+		c->note = g->x87_note;
+	}
 	return c;
 }
 
@@ -75,6 +78,7 @@ void gen_prologue(struct gen *g)
 	c = gen_cold(g, COLD_BUDGET);
 	c->from[0] = x64_jcc(&g->a, X64_S, NULL);
 	gen_vec_ensure(g);
+	gen_x87_ensure(g);
 }
 
 /* ---- helpers */
@@ -128,20 +132,18 @@ static void state_lost(struct gen *g, uint64_t groups)
 	gen_spill_temps(g);
 }
 
-/* Where it is, for a helper that may ask. */
-static void helper_place(struct gen *g, const struct ir_helper *h)
+void gen_helper_place(struct gen *g)
 {
-	if (h->flags & IR_HELPER_PURE)
-		return;
 	x64_mov_mi(&g->a, 4, x64_at(X64_RBP, CPU(block_insns)), (int32_t)g->b->guest_count);
 	x64_mov_mi(&g->a, 4, x64_at(X64_RBP, CPU(rip_offset)), g->page_offset);
 }
 
-static void cold_divide(struct gen *g, const struct cold *c)
+/* The helper whose arguments are in place; FLDCW's does not come back. */
+static void cold_helper(struct gen *g, const struct cold *c)
 {
 	const struct ir_helper *h = ir_helper_of(&g->b->insn[c->index]);
 
-	helper_place(g, h);
+	gen_helper_place(g);
 	x64_mov_ri(&g->a, X64_RAX, (uint64_t)(uintptr_t)h->fn);
 	x64_call(&g->a, g->thunks.helper_fault);
 	gen_fault_here(g, (unsigned)c->guest, c->offset, c->len);
@@ -153,27 +155,34 @@ void emit_call(struct gen *g, const struct ir_insn *i, ir_ref v)
 	bool aborts = h->flags & (IR_HELPER_FAULTS | IR_HELPER_MEMORY);
 	bool divides = gen_is_divide(g, i);
 
+	if (gen_x87(g, i, v))
+		return;
 	gen_rmw_cancel(g);
 	helper_args(g, i);
 	if (gen_is_sync_point(i) && !divides)
 		gen_flags_flush(g);
 	if (h->writes & X86_ST_FLAGS)
 		g->pending.active = false;
+	if (!divides)
+		gen_x87_flush(g);
 	gen_spill_temps(g);
 	state_lost(g, h->writes);
 	if (divides) {
 		gen_divide(g, i);
 		return;
 	}
-	helper_place(g, h);
+	if (!(h->flags & IR_HELPER_PURE))
+		gen_helper_place(g);
 	gen_take(g, X64_RAX);
 	x64_mov_ri(&g->a, X64_RAX, (uint64_t)(uintptr_t)h->fn);
 	gen_call(g, aborts ? g->thunks.helper_fault : g->thunks.helper, aborts);
 	if (h->result != IR_VOID)
 		gen_bind(g, v, X64_RAX);
 	g->flags_at = NULL;
-	if (!(h->flags & IR_HELPER_SETS_PC))
-		gen_vec_ensure(g);
+	if (h->flags & IR_HELPER_SETS_PC)
+		return;
+	gen_vec_ensure(g);
+	gen_x87_ensure(g);
 }
 
 /* ---- exits */
@@ -304,6 +313,7 @@ void emit_exit(struct gen *g, const struct ir_insn *i, ir_ref v)
 {
 	(void)v;
 	gen_flags_flush(g);
+	gen_x87_flush(g);
 	give_back(g, unretired(g));
 	exit_code(g, i->imm);
 }
@@ -339,6 +349,7 @@ void emit_exit_indirect(struct gen *g, const struct ir_insn *i, ir_ref v)
 {
 	(void)v;
 	gen_flags_flush(g);
+	gen_x87_flush(g);
 	give_back(g, unretired(g));
 	pc_to_rax(g, i->arg[0]);
 	gen_emit_jump(g);
@@ -365,6 +376,7 @@ void emit_exit_state(struct gen *g, const struct ir_insn *i, ir_ref v)
 	(void)i;
 	(void)v;
 	gen_flags_flush(g);
+	gen_x87_flush(g);
 	x64_jmp(&g->a, g->thunks.state);
 }
 
@@ -455,8 +467,9 @@ static void cold_one(struct gen *g, const struct cold *c)
 		gen_cold_site(g, c);
 	if (c->alone)
 		gen_cold_alone(g, c);
-	if (c->kind != COLD_VEC)
+	if (c->kind != COLD_VEC && c->kind != COLD_X87)
 		gen_flags_store(g, &c->flush);
+	gen_cold_x87_note(g, &c->note);
 	switch (c->kind) {
 	case COLD_LOAD:
 		cold_load(g, c);
@@ -469,10 +482,21 @@ static void cold_one(struct gen *g, const struct cold *c)
 		cold_atomic(g, c);
 		break;
 	case COLD_DIVIDE:
-		cold_divide(g, c);
+		cold_helper(g, c);
 		break;
 	case COLD_VEC:
 		x64_call(&g->a, g->thunks.vec_load);
+		break;
+	case COLD_X87:
+		gen_cold_x87(g, c);
+		break;
+	case COLD_X87_ACCESS:
+		gen_cold_x87_access(g, c);
+		cold_call(g, c, g->thunks.x87_access);
+		break;
+	case COLD_X87_FLDCW:
+		x64_mov_mr(&g->a, 8, x64_at(X64_RBP, FRAME(arg[0])), c->reg);
+		cold_helper(g, c);
 		break;
 	case COLD_EXIT:
 		give_back(g, c->unretired);

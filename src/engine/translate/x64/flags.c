@@ -371,6 +371,7 @@ static void eval_call(struct gen *g, const struct ir_insn *f)
 	}
 	gen_call(g, g->thunks.helper, false);
 	gen_vec_ensure(g);
+	gen_x87_ensure(g);
 }
 
 static bool host_op_serves(const struct ir_insn *f, enum ir_cond c)

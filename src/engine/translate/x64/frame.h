@@ -26,6 +26,9 @@ struct frame {
 	uint64_t place;	   /* host address (executable) where code was left */
 	uint64_t start;	   /* ... and of its block's first byte, at an exit that is not linked */
 	uint64_t kept;	   /* RAX, while a store borrows it */
+	uint32_t x87_live; /* the guest's x87 is in the host's */
+	uint32_t x87_again; /* ... and is to be so again after the call */
+	uint32_t x87_env[7]; /* FNSTENV, 32-bit format */
 	uint64_t group[FRAME_GROUPS]; /* distance to host memory of accesses that probe once, or 0 */
 	uint64_t arg[3];   /* of a helper or atomic operation; arg[2] also: new value */
 	union x86_vec value; /* stored or loaded */
@@ -92,6 +95,9 @@ struct thunks {
 	 * RDX are lost. By MMU index and right, as in cpu->site. */
 	uint8_t *fill[2 * X86_MMU_COUNT];
 	uint8_t *vec_load; /* called: bring guest vector registers into host registers */
+	/* called: the guest's x87 into the host's, and back; all registers are kept */
+	uint8_t *x87_load, *x87_home;
+	uint8_t *x87_access; /* called: frame.address, access (1: store), arg: x87_load80 or x87_store */
 	uint8_t *link;			/* called with RDX = start of the block, never comes back */
 	uint8_t *poll, *budget, *state; /* jumped to */
 	uint8_t *indirect;		/* jumped to: RAX = new RIP */
@@ -116,6 +122,7 @@ struct frame_calls { /* the C functions behind slow accesses; exit_code says whe
 	void (*load)(struct x86_cpu *cpu);
 	void (*store)(struct x86_cpu *cpu);
 	void (*atomic)(struct x86_cpu *cpu);
+	void (*x87_access)(struct x86_cpu *cpu);
 };
 void thunks_emit(struct x64_asm *a, struct thunks *t, const struct pins *p, unsigned vec_bytes,
 		 const struct frame_calls *calls);

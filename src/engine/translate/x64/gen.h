@@ -71,6 +71,15 @@ struct flush { /* stores that make the pending flags visible */
 	struct place place[4];
 };
 
+/* The x87's pointers that guest state does not show yet. */
+struct x87_note {
+	bool active;
+	uint8_t seg;	/* of the last memory operand, or X87_WHAT_SEG_NONE: fds is in place */
+	uint16_t fop;
+	int32_t offset; /* of the instruction, from the page's start */
+};
+enum { X87_UNTOUCHED, X87_LIVE, X87_IN_MEMORY }; /* a block's x87 instructions are done where */
+
 /* What a probe of the TLB looks up. */
 struct gen_range {
 	int32_t lo, hi; /* from the address: the first byte, the byte whose page is compared */
@@ -109,9 +118,10 @@ struct cold {
 	int32_t offset;	  /* of the guest instruction, from the page's start */
 	uint8_t len;
 	struct flush flush;
+	struct x87_note note;
 };
 enum { COLD_LOAD, COLD_STORE, COLD_STORE_AGAIN, COLD_ATOMIC, COLD_EXIT, COLD_LINK, COLD_POLL,
-       COLD_BUDGET, COLD_VEC, COLD_INDIRECT, COLD_DIVIDE };
+       COLD_BUDGET, COLD_VEC, COLD_INDIRECT, COLD_DIVIDE, COLD_X87, COLD_X87_ACCESS, COLD_X87_FLDCW };
 
 /* Places in the emitted code, as offsets from its start. */
 struct gen_link {
@@ -229,6 +239,9 @@ struct gen {
 	int32_t guest_offset;
 	uint8_t guest_len;
 	bool uses_vec;
+	uint8_t x87;	     /* X87_* */
+	unsigned x87_last;   /* last operation that wants it in the host's */
+	struct x87_note x87_note;
 	bool failed;	     /* too large for some table: compile less */
 
 	ir_ref owner[16], vec_owner[16]; /* of temporaries */
@@ -277,6 +290,20 @@ bool gen_can_clear_upper(const struct gen *g, const struct ir_insn *i);
 bool gen_makes_flags(const struct ir_insn *i);
 /* Compare i asks for bits of such a result, *of: the condition. */
 bool gen_asks_flags(const struct gen *g, const struct ir_insn *i, ir_ref *of, enum x64_cc *cc);
+
+/* ---- x87.c */
+void gen_x87_analyze(struct gen *g);
+/* Emit call i as an x87 instruction of the host, if it is one of those. */
+bool gen_x87(struct gen *g, const struct ir_insn *i, ir_ref v);
+/* The x87 to where the block wants it, after what may have taken it away. */
+void gen_x87_ensure(struct gen *g);
+/* The status word to memory, if it is not there. */
+void gen_x87_status(struct gen *g);
+/* Pending pointers to guest state: now; in cold code. */
+void gen_x87_flush(struct gen *g);
+void gen_cold_x87_note(struct gen *g, const struct x87_note *n);
+void gen_cold_x87(struct gen *g, const struct cold *c);
+void gen_cold_x87_access(struct gen *g, const struct cold *c);
 
 /* ---- divide.c */
 /* A call of a helper that divides, which gen_divide emits; temporaries are free, arguments in place. */
@@ -404,6 +431,8 @@ void emit_exit_state(struct gen *g, const struct ir_insn *i, ir_ref v);
 unsigned gen_address(struct gen *g, const struct ir_insn *i, bool *temp);
 void gen_call(struct gen *g, uint8_t *thunk, bool may_abort);
 void gen_vec_ensure(struct gen *g); /* guest vectors into host registers after a call */
+/* Where it is, for C code that may ask. */
+void gen_helper_place(struct gen *g);
 /* ---- mem.c */
 /* What access i looks up. */
 struct gen_range gen_range_of(const struct ir_insn *i, bool write);

@@ -374,6 +374,8 @@ void emit_get(struct gen *g, const struct ir_insn *i, ir_ref v)
 		return;
 	}
 	if (n < 0) { /* state that is not a register we track: read now */
+		if (offset == X86_OFF(fsw))
+			gen_x87_status(g);
 		d = gen_def(g, v, 0);
 		if (bytes >= 4)
 			x64_mov_rm(&g->a, bytes, d, state(i));

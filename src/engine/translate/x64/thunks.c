@@ -9,6 +9,7 @@ struct thunk_gen {
 	struct x64_asm *a;
 	const struct pins *p;
 	unsigned vec_bytes;
+	const uint8_t *x87_load, *x87_home;
 };
 
 static const uint8_t kept[] = {X64_RBX, X64_RBP, X64_R12, X64_R13, X64_R14, X64_R15};
@@ -119,6 +120,106 @@ static void vecs_home(struct thunk_gen *t)
 	x64_patch(over, t->a->at);
 }
 
+/* ---- x87 */
+static struct x64_mem x87_env(unsigned word)
+{
+	return cpu_at(FRAME(x87_env) + 4 * (int32_t)word);
+}
+
+/* Physical register n, as long as the stack top is 0 and n more are pushed or popped first. */
+static struct x64_mem x87_reg(unsigned n)
+{
+	return cpu_at(CPU(fpr) + (int32_t)(n * sizeof(struct x86_fpr)));
+}
+
+/* Registers are pushed to their physical places; then status and tags become what they are. */
+static uint8_t *emit_x87_load(struct thunk_gen *t)
+{
+	struct x64_asm *a = t->a;
+	uint8_t *at = a->at;
+
+	x64_push(a, X64_RAX);
+	x64_push(a, X64_RCX);
+	x64_x87_r(a, X64_FNINIT);
+	for (unsigned n = 8; n-- > 0;)
+		x64_x87_m(a, X64_FLD80, x87_reg(n));
+	x64_movzx_rm(a, X64_RAX, cpu_at(CPU(fcw)), 2);
+	x64_mov_mr(a, 4, x87_env(0), X64_RAX);
+	x64_movzx_rm(a, X64_RAX, cpu_at(CPU(fsw)), 2);
+	x64_mov_mr(a, 4, x87_env(1), X64_RAX);
+	/* ftag has a bit for each register in use, the tag word ones in two for each that is empty
+	 */
+	x64_movzx_rm(a, X64_RAX, cpu_at(CPU(ftag)), 1);
+	x64_alu_ri(a, X64_XOR, 4, X64_RAX, 0xff);
+	for (unsigned shift = 4; shift; shift /= 2) {
+		static const int32_t mask[] = {[4] = 0x0f0f, [2] = 0x3333, [1] = 0x5555};
+
+		x64_mov_rr(a, 4, X64_RCX, X64_RAX);
+		x64_shift_ri(a, X64_SHL, 4, X64_RCX, shift);
+		x64_alu_rr(a, X64_OR, 4, X64_RAX, X64_RCX);
+		x64_alu_ri(a, X64_AND, 4, X64_RAX, mask[shift]);
+	}
+	x64_lea(a, 4, X64_RAX, x64_at_index(X64_RAX, X64_RAX, 1, 0));
+	x64_mov_mr(a, 4, x87_env(2), X64_RAX);
+	for (unsigned n = 3; n < 7; n++)
+		x64_mov_mi(a, 4, x87_env(n), 0);
+	x64_x87_m(a, X64_FLDENV, x87_env(0));
+	x64_mov_mi(a, 4, cpu_at(FRAME(x87_live)), 1);
+	x64_pop(a, X64_RCX);
+	x64_pop(a, X64_RAX);
+	x64_ret(a);
+	return at;
+}
+
+/* The other way; C code finds what it expects. */
+static uint8_t *emit_x87_home(struct thunk_gen *t)
+{
+	struct x64_asm *a = t->a;
+	uint8_t *at = a->at;
+
+	x64_push(a, X64_RAX);
+	x64_push(a, X64_RCX);
+	x64_x87_m(a, X64_FNSTENV, x87_env(0));
+	x64_mov_rm(a, 4, X64_RAX, x87_env(1));
+	x64_mov_mr(a, 2, cpu_at(CPU(fsw)), X64_RAX);
+	x64_movzx_rm(a, X64_RAX, x87_env(2), 2);
+	x64_mov_rr(a, 4, X64_RCX, X64_RAX);
+	x64_shift_ri(a, X64_SHR, 4, X64_RCX, 1);
+	x64_alu_rr(a, X64_AND, 4, X64_RAX, X64_RCX);
+	x64_alu_ri(a, X64_AND, 4, X64_RAX, 0x5555);
+	for (unsigned shift = 1; shift <= 4; shift *= 2) {
+		static const int32_t mask[] = {[1] = 0x3333, [2] = 0x0f0f, [4] = 0xff};
+
+		x64_mov_rr(a, 4, X64_RCX, X64_RAX);
+		x64_shift_ri(a, X64_SHR, 4, X64_RCX, shift);
+		x64_alu_rr(a, X64_OR, 4, X64_RAX, X64_RCX);
+		x64_alu_ri(a, X64_AND, 4, X64_RAX, mask[shift]);
+	}
+	x64_alu_ri(a, X64_XOR, 4, X64_RAX, 0xff);
+	x64_mov_mr(a, 1, cpu_at(CPU(ftag)), X64_RAX);
+	x64_mov_mi(a, 4, x87_env(0), 0x37f);
+	x64_mov_mi(a, 4, x87_env(1), 0); /* top 0 */
+	x64_mov_mi(a, 4, x87_env(2), 0); /* all in use */
+	x64_x87_m(a, X64_FLDENV, x87_env(0));
+	for (unsigned n = 0; n < 8; n++)
+		x64_x87_m(a, X64_FSTP80, x87_reg(n));
+	x64_mov_mi(a, 4, cpu_at(FRAME(x87_live)), 0);
+	x64_pop(a, X64_RCX);
+	x64_pop(a, X64_RAX);
+	x64_ret(a);
+	return at;
+}
+
+static void x87_home(struct thunk_gen *t)
+{
+	uint8_t *over;
+
+	x64_alu_mi(t->a, X64_CMP, 4, cpu_at(FRAME(x87_live)), 0);
+	over = x64_jcc_short(t->a, X64_E);
+	x64_call(t->a, t->x87_home);
+	x64_land_short(t->a, over);
+}
+
 static uint8_t *emit_enter(struct thunk_gen *t)
 {
 	uint8_t *at = t->a->at;
@@ -129,6 +230,7 @@ static uint8_t *emit_enter(struct thunk_gen *t)
 	x64_lea(t->a, 8, X64_RBP, x64_at(X64_RDI, FRAME_BIAS));
 	x64_mov_rr(t->a, 8, X64_RAX, X64_RSI);
 	x64_mov_mi(t->a, 4, cpu_at(FRAME(vec_live)), 0);
+	x64_mov_mi(t->a, 4, cpu_at(FRAME(x87_live)), 0);
 	gprs(t, false);
 	x64_jmp_r(t->a, X64_RAX);
 	return at;
@@ -140,6 +242,7 @@ static uint8_t *emit_leave(struct thunk_gen *t) /* jumped to with EAX = enum lea
 
 	gprs(t, true);
 	vecs_home(t);
+	x87_home(t);
 	x64_alu_ri(t->a, X64_ADD, 8, X64_RSP, 8);
 	for (unsigned i = sizeof(kept); i-- > 0;)
 		x64_pop(t->a, kept[i]);
@@ -179,6 +282,7 @@ static uint8_t *emit_helper(struct thunk_gen *t, const uint8_t *abort)
 
 	gprs(t, true);
 	vecs_home(t);
+	x87_home(t);
 	x64_lea(t->a, 8, X64_RDI, x64_at(X64_RBP, -FRAME_BIAS));
 	x64_mov_rm(t->a, 8, X64_RSI, cpu_at(FRAME(arg[0])));
 	x64_mov_rm(t->a, 8, X64_RDX, cpu_at(FRAME(arg[1])));
@@ -217,15 +321,22 @@ static void pop_all(struct thunk_gen *t)
 
 static uint8_t *emit_access(struct thunk_gen *t, uintptr_t fn, const uint8_t *abort)
 {
-	uint8_t *at = t->a->at;
+	uint8_t *at = t->a->at, *over;
 
 	push_all(t);
+	x64_mov_rm(t->a, 4, X64_RAX, cpu_at(FRAME(x87_live)));
+	x64_mov_mr(t->a, 4, cpu_at(FRAME(x87_again)), X64_RAX);
+	x87_home(t);
 	x64_lea(t->a, 8, X64_RDI, x64_at(X64_RBP, -FRAME_BIAS));
 	x64_mov_ri(t->a, X64_RAX, fn);
 	/* the return address, behind what was pushed */
 	x64_mov_rm(t->a, 8, X64_RCX, x64_at(X64_RSP, 8 * (int32_t)sizeof(scratched)));
 	x64_mov_mr(t->a, 8, cpu_at(FRAME(place)), X64_RCX);
 	x64_call_r(t->a, X64_RAX);
+	x64_alu_mi(t->a, X64_CMP, 4, cpu_at(FRAME(x87_again)), 0);
+	over = x64_jcc_short(t->a, X64_E);
+	x64_call(t->a, t->x87_load);
+	x64_land_short(t->a, over);
 	pop_all(t);
 	abort_if_asked(t, abort);
 	x64_ret(t->a);
@@ -409,9 +520,11 @@ static uint8_t *emit_state(struct thunk_gen *t, const uint8_t *leave, const uint
 void thunks_emit(struct x64_asm *a, struct thunks *t, const struct pins *p, unsigned vec_bytes,
 		 const struct frame_calls *calls)
 {
-	struct thunk_gen g = {a, p, vec_bytes};
+	struct thunk_gen g = {.a = a, .p = p, .vec_bytes = vec_bytes};
 	const uint8_t *leave, *abort;
 
+	g.x87_load = t->x87_load = emit_x87_load(&g);
+	g.x87_home = t->x87_home = emit_x87_home(&g);
 	t->enter = emit_enter(&g);
 	leave = emit_leave(&g);
 	abort = emit_place(&g, LEAVE_ABORT, leave);
@@ -429,6 +542,7 @@ void thunks_emit(struct x64_asm *a, struct thunks *t, const struct pins *p, unsi
 	t->load = emit_access(&g, (uintptr_t)calls->load, abort);
 	t->store = emit_access(&g, (uintptr_t)calls->store, abort);
 	t->atomic = emit_access(&g, (uintptr_t)calls->atomic, abort);
+	t->x87_access = emit_access(&g, (uintptr_t)calls->x87_access, abort);
 	t->vop = emit_vop_call(&g);
 	t->vec_load = emit_vec_load(&g);
 	for (unsigned row = 0; row < 2 * X86_MMU_COUNT; row++)
