@@ -238,6 +238,7 @@ static unsigned copy_of(struct gen *g, ir_ref a)
 	unsigned t = gen_temp(g), ra = gen_use(g, a);
 
 	x64_mov_rr(&g->a, 8, t, ra);
+	g->locked &= ~gen_bit(ra);
 	return t;
 }
 
@@ -262,6 +263,7 @@ static void again_shift(struct gen *g, enum x64_shift op, unsigned bytes, ir_ref
 	if (rb != X64_RCX) {
 		gen_take(g, X64_RCX);
 		x64_mov_rr(&g->a, 4, X64_RCX, rb);
+		g->locked &= ~gen_bit(rb);
 	}
 	t = copy_of(g, a);
 	x64_shift_cl(&g->a, op, bytes, t);
@@ -479,6 +481,9 @@ void emit_pack_flags(struct gen *g, const struct ir_insn *i, ir_ref v)
 		gen_take(g, X64_RAX);
 		g->flags_at = NULL;
 		again(g, f);
+		g->locked = gen_bit(X64_RAX); /* the operands have been read */
+		if (g->rmw_address != IR_NONE)
+			g->locked |= gen_bit(g->rmw_reg);
 		pack_host(g, kind != IR_FLAGS_LOGIC, kind == IR_FLAGS_ADD || kind == IR_FLAGS_SUB);
 		gen_bind(g, v, X64_RAX);
 		return;

@@ -27,6 +27,14 @@ static bool displacement(const struct gen *g, ir_ref v, int32_t *disp)
 	return c->op == IR_CONST && c->imm >= -0x7fffffff && c->imm <= 0x7fffffff;
 }
 
+static bool is_temp(const struct gen *g, unsigned reg)
+{
+	for (unsigned k = 0; k < g->pins.temp_count; k++)
+		if (g->pins.temp[k] == reg)
+			return true;
+	return false;
+}
+
 /* The base's temporary may become the address's, if nothing else of the operation needs it. */
 static bool reusable(const struct gen *g, const struct ir_insn *i, ir_ref base)
 {
@@ -89,9 +97,30 @@ unsigned gen_address(struct gen *g, const struct ir_insn *i, bool *temp)
 		g->val[v].reg = X64_NO_REG;
 	} else {
 		t = gen_temp(g);
+		g->locked &= ~gen_bit(m.base);
 	}
+	g->locked &= ~gen_bit(m.index); /* they may be all the temporaries there are */
 	x64_lea(&g->a, 8, t, m);
 	return t;
+}
+
+/* The same, but if the address is made of others in registers that can be kept until the access, *m is
+ * these and the access need not wait for the sum. Otherwise m->base is the address. */
+static unsigned address_beside(struct gen *g, const struct ir_insn *i, bool *temp, struct x64_mem *m)
+{
+	unsigned ra;
+	ir_ref v;
+
+	*m = operand(g, i, &v);
+	if ((m->index == X64_NO_REG && !m->disp) || is_temp(g, m->base) || is_temp(g, m->index)) {
+		ra = gen_address(g, i, temp);
+		*m = x64_at(ra, 0);
+		return ra;
+	}
+	*temp = true;
+	ra = gen_temp(g);
+	x64_lea(&g->a, 8, ra, *m);
+	return ra;
 }
 
 /* What of the address's low bits must be 0. */
@@ -203,11 +232,11 @@ static struct x64_mem slot_of(const struct gen_group *p)
 
 /* ---- sites */
 /* Vectors are not waited for, and run through memory from page to page. */
-static bool has_site(const struct gen *g, const struct cold *c)
+static bool has_site(const struct gen *g, const struct ir_insn *i)
 {
 	uint64_t gpa = align_down(g->src->gpa, PAGE_BYTES) + (uint64_t)g->guest_offset;
 
-	return ((g->src->loop && c->type <= IR_I64) || g->sites_always) &&
+	return ((g->src->loop && i->type <= IR_I64) || g->sites_always) &&
 	       g->site_count < GEN_SITES_MAX && !gen_marked(g->src->wanderers, gpa);
 }
 
@@ -295,7 +324,7 @@ static void find(struct gen *g, struct cold *c, struct gen_group *p, const struc
 		c->address = x64_at(ra, 0);
 		c->reg = (uint8_t)t1;
 	}
-	if (has_site(g, c)) {
+	if (has_site(g, &g->b->insn[c->index])) {
 		site_take(g, c, r);
 		site_find(g, c, ra, t1, t2);
 		if (p)
@@ -363,6 +392,7 @@ void emit_load(struct gen *g, const struct ir_insn *i, ir_ref v)
 	bool vec = g->val[v].flags & VAL_VEC, temp, rmw = !p && gen_is_rmw(g, i), pinned;
 	struct gen_range range = gen_range_of(i, i->aux & X86_MEM_RMW);
 	unsigned ra, d, t1, t2;
+	struct x64_mem m;
 	struct cold *c;
 
 	gen_rmw_cancel(g);
@@ -372,7 +402,12 @@ void emit_load(struct gen *g, const struct ir_insn *i, ir_ref v)
 	}
 	if (p)
 		range = range_of_group(p);
-	ra = gen_address(g, i, &temp);
+	if (has_site(g, i) && !rmw) {
+		ra = address_beside(g, i, &temp, &m);
+	} else {
+		ra = gen_address(g, i, &temp);
+		m = x64_at(ra, 0);
+	}
 	d = vec ? gen_def_vec(g, v, 0) : gen_def(g, v, 0);
 	pinned = g->val[v].flags & VAL_ALIAS;
 	t1 = gen_temp(g);
@@ -387,7 +422,7 @@ void emit_load(struct gen *g, const struct ir_insn *i, ir_ref v)
 		load_from(g, i, v, d, x64_at(t1, 0));
 		c->rmw = (uint8_t)t1;
 	} else {
-		load_from(g, i, v, d, x64_at_index(ra, t1, 0, 0));
+		load_from(g, i, v, d, group_operand(g, m, t1));
 	}
 	c->back = g->a.at;
 	if (t2 != d)
