@@ -93,6 +93,8 @@ unsigned host_cpu_count(void);
 
 /* Let another thread run (spin loops of the guest: PAUSE with more CPUs than cores). */
 void host_yield(void);
+/* The same, but not yet: a moment in a loop that waits for another thread. */
+void host_relax(void);
 
 /*
  * What the host CPU has beyond the base of x86-64, which ends with SSE2. Read by CPUID once and

@@ -183,3 +183,8 @@ void host_yield(void)
 {
 	sched_yield();
 }
+
+void host_relax(void)
+{
+	__builtin_ia32_pause();
+}

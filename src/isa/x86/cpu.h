@@ -293,6 +293,7 @@ struct x86_cpu {
 	union x86_vec scratch[X86_SCRATCH_BYTES / 32]; /* the interpreter's temporaries */
 	bool exclusive;		   /* all other CPUs are stopped: atomics may be plain accesses */
 	bool alone;		   /* an uncached one-instruction block runs: stores need no restart */
+	uint32_t pauses;	   /* PAUSEs carried out, modulo 2^32 */
 	bool devices_alone;	   /* counted clock: an access to device memory asks to be run alone */
 	uint64_t code_lo, code_hi; /* gpa range of the running block, for X86_EXIT_RESTART */
 	uint64_t apic_page;	   /* gpa of the local APIC page, or ~0 when disabled or x2APIC */

@@ -34,14 +34,21 @@ static uint64_t x86_random(void *opaque, uint64_t a, uint64_t b, uint64_t c)
 	return v;
 }
 
-/* The guest spins for another of its CPUs, which may be waiting for this host core. Under the counted
- * clock all of them take turns on one thread, and giving way to others only costs. */
+/* The guest spins for another of its CPUs, which may be waiting for this host core; but mostly it
+ * runs on another one and answers within microseconds. On a busy host whoever gives way gets the
+ * core back after all others had their milliseconds, so that is done only after a while. Under the
+ * counted clock all CPUs take turns on one thread, and waiting only costs. */
 static uint64_t x86_pause(void *opaque, uint64_t a, uint64_t b, uint64_t c)
 {
-	const struct x86_cpu *cpu = opaque;
+	enum { PAUSES_PER_YIELD = 1024 };
+	struct x86_cpu *cpu = opaque;
 
-	if (cpu->cpuid->cpus > 1 && !cpu->devices_alone)
+	if (cpu->cpuid->cpus <= 1 || cpu->devices_alone)
+		return 0;
+	if (++cpu->pauses % PAUSES_PER_YIELD == 0)
 		host_yield();
+	else
+		host_relax();
 	return 0;
 }
 
