@@ -4,7 +4,7 @@
 
 enum {
 	JOBS = 16,
-	PATIENCE_NS = 50000, /* how long to look for the next job before going to sleep */
+	PATIENCE_NS = 200000, /* how long to look for the next job before going to sleep */
 };
 
 /* Jobs are a ring; the counts only grow. [released, finished) are to be taken, [finished,

@@ -397,15 +397,15 @@ static void place_links(struct tblock *b, const struct code_made *m)
 	}
 }
 
-/* Code has been added at `fill`: is a quarter of a large page full? */
-static void settle(struct code *c, const uint8_t *fill)
+bool code_settling(struct code *c, struct code_settle *s)
 {
-	size_t at = (size_t)(fill - c->memory.rw), n = at / HOST_LARGE_PAGE;
+	size_t at = (size_t)(c->segment[c->current].fill - c->memory.rw), n = at / HOST_LARGE_PAGE;
 
 	if (n >= 64 || (c->settled >> n & 1) || at % HOST_LARGE_PAGE < HOST_LARGE_PAGE / 4)
-		return;
+		return false;
 	c->settled |= 1ull << n;
-	host_code_settle(&c->memory, n * HOST_LARGE_PAGE);
+	*s = (struct code_settle){c->memory, n * HOST_LARGE_PAGE};
+	return true;
 }
 
 /* A block of the segment, its code in place but for where it leads. */
@@ -423,6 +423,7 @@ static struct tblock *place(struct code *c, struct segment *s, const struct code
 			     .tail = m->tail,
 			     .mode = m->mode,
 			     .insns = m->insns,
+			     .loop = m->loop,
 			     .rw = rw,
 			     .rx = code_rx(c, rw),
 			     .bytes = (uint32_t)m->bytes,
@@ -459,6 +460,5 @@ struct tblock *code_insert(struct code *c, const struct code_made *m, bool *evic
 	page_add(c, b->gpa, b, &b->in_page[0]);
 	if (b->gpa2 != ~0ull)
 		page_add(c, b->gpa2, b, &b->in_page[1]);
-	settle(c, c->segment[c->current].fill);
 	return b;
 }

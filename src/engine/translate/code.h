@@ -32,6 +32,7 @@ struct tblock {
 	uint32_t tail;	    /* bytes in the second page */
 	x86_mode_t mode;
 	uint16_t insns;
+	bool loop; /* rounds of one */
 	bool dead;
 	uint8_t *rw;
 	const uint8_t *rx;
@@ -51,6 +52,7 @@ struct code_made {
 	uint32_t tail;
 	x86_mode_t mode;
 	uint16_t insns;
+	bool loop;
 	const uint8_t *code;
 	size_t bytes;
 	const uint32_t *outside; /* displacements that lead out of it, see x64_move */
@@ -78,6 +80,13 @@ size_t code_bytes_max(const struct code *c);
 /* Keep a copy of it; the pages it was made from are watched already. May empty the oldest segment
  * (*evicted: jump tables are stale). NULL: there is no room for it at all. */
 struct tblock *code_insert(struct code *c, const struct code_made *m, bool *evicted);
+/* Is a quarter of the large page that is being filled full, for the first time? Then host_code_settle is
+ * to be called with this, from any thread: it takes the host some milliseconds. */
+struct code_settle {
+	struct host_code memory;
+	size_t at;
+};
+bool code_settling(struct code *c, struct code_settle *s);
 /* The block that holds executable address rx, which is in one. */
 struct tblock *code_at(const struct code *c, const uint8_t *rx);
 

@@ -94,6 +94,7 @@ static void take_over(const struct gen *g, struct compile_job *job, size_t bytes
 				.hi = g->src->hi,
 				.mode = job->mode,
 				.insns = (uint16_t)g->b->guest_count,
+				.loop = job->loop,
 				.code = job->code,
 				.bytes = bytes,
 				.outside = job->outside,
@@ -139,6 +140,8 @@ void compile(struct compiler *c, struct compile_job *job)
 	uint64_t began = host_time_ns();
 	unsigned lo, hi;
 
+	if (job->settles)
+		host_code_settle(&job->settle.memory, job->settle.at);
 	job->failed = true;
 	for (unsigned max = job->path_len ? c->max_trace : c->max_insns; job->failed && max;
 	     max /= 2) {

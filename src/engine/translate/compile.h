@@ -26,6 +26,8 @@ struct compile_job {
 	unsigned path_len;
 	bool loop;
 	uint8_t page[PAGE_BYTES + X86_INSN_MAX]; /* gpa's, and the first bytes of gpa2 */
+	bool settles; /* beside that: see code_settling */
+	struct code_settle settle;
 	uint64_t wanderers[GEN_MARKS / 64], apart[GEN_MARKS / 64]; /* see gen_source */
 
 	/* ---- What came of it. Pointers lead into the job. */

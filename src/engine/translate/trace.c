@@ -71,9 +71,8 @@ static bool goes_on(const struct translate *t, const struct iblock *head, const 
 static void record(struct translate *t, struct iblock *head, struct recording *r)
 {
 	struct iblock *b = head, *next;
-	unsigned known = 0;
-
-	unsigned flushes = t->interp->flushes;
+	unsigned known = 0, loop_at = 0, flushes = t->interp->flushes;
+	const struct tblock *to, *loop = NULL;
 
 	for (unsigned n = 0; n < RECORD_BLOCKS_MAX; n++) {
 		bool jumped = !falls_through(b);
@@ -88,6 +87,13 @@ static void record(struct translate *t, struct iblock *head, struct recording *r
 		}
 		if (t->interp->flushes != flushes || (!goes_on(t, head, next, r) && next != head))
 			return;
+		to = code_find(t->code, next->gpa, ~0ull, next->mode);
+		if (to && to == loop && to->insns % (r->insns - loop_at) == 0)
+			return; /* another round of it: its own code is the better one for that */
+		if (to && to->loop) {
+			loop = to;
+			loop_at = r->insns;
+		}
 		if (t->background && next->heat > 1 && next->heat < HEAT_PENDING)
 			next->heat = HEAT_PENDING; /* soon part of this one */
 		if (jumped)
@@ -96,7 +102,7 @@ static void record(struct translate *t, struct iblock *head, struct recording *r
 			r->loop = true;
 			return;
 		}
-		if (code_find(t->code, next->gpa, ~0ull, next->mode) && ++known > RECORD_KNOWN_MAX)
+		if (to && ++known > RECORD_KNOWN_MAX)
 			return;
 		b = next;
 	}
@@ -131,6 +137,7 @@ static void job_fill(const struct translate *t, struct compile_job *job, uint64_
 		memcpy(job->page + PAGE_BYTES, page2, X86_INSN_MAX);
 	memcpy(job->wanderers, t->wanderers, sizeof(job->wanderers));
 	memcpy(job->apart, t->apart, sizeof(job->apart));
+	job->settles = code_settling(t->code, &job->settle);
 	job->head = b;
 	job->flushes = t->interp->flushes;
 }
