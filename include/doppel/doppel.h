@@ -209,8 +209,8 @@ struct doppel_disk_options {
 	/* Image that holds what the new one does not, or NULL; a relative name is taken from the
 	 * directory of the new image. backing_format NULL: look. */
 	const char *backing, *backing_format;
-	/* Of qcow2, "cluster=64K,refcount-bits=16,version=3,compression=zlib|zstd,lazy-refcounts", or
-	 * NULL. */
+	/* Of qcow2, named as qemu-img does: "cluster_size=64K,refcount_bits=16,compat=v3|v2,
+	 * compression_type=zlib|zstd,lazy_refcounts=on|off,extended_l2=on|off", or NULL. */
 	const char *options;
 	bool overwrite; /* a file that is there; else -EEXIST */
 	bool compress;	/* doppel_disk_convert: qcow2 clusters that get smaller by it */
@@ -231,6 +231,7 @@ struct doppel_disk_info {
 	unsigned version, cluster_bytes, refcount_bits, snapshots;
 	bool zstd;	     /* how compressed clusters are compressed */
 	bool lazy_refcounts; /* compatible feature */
+	bool extended_l2;    /* subclusters, 32 in a cluster */
 	bool dirty;	     /* was not closed; repaired when it is next opened for writing */
 	bool corrupt;	     /* marked so; not opened for writing before it is repaired */
 };

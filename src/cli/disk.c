@@ -53,8 +53,7 @@ void cli_disk_help(FILE *out)
 		"from\n"
 		"                         the directory of the new image\n"
 		"  --backing-format NAME  what the backing image is, instead of looking\n"
-		"  --option LIST          of qcow2: cluster=64K (512 to 2M), refcount-bits=16,\n"
-		"                         version=3, compression=zlib|zstd, lazy-refcounts\n"
+		"  -o, --option LIST      of a qcow2 image; -o help lists them\n"
 		"  --compress             convert: compress clusters of a qcow2 image\n"
 		"  --force                overwrite a file that is there\n"
 		"  --repair               check: make a qcow2 image consistent\n"
@@ -70,6 +69,20 @@ void cli_disk_help(FILE *out)
 		"  doppel disk create disk.qcow2 20G\n"
 		"  doppel disk create today.qcow2 --backing debian.img\n"
 		"  doppel disk convert --format raw disk.qcow2 disk.img\n");
+}
+
+static void list_options(void)
+{
+	printf("options of qcow2 images, as qemu-img names them:\n"
+	       "  cluster_size=<size>        512 to 2M (default 64K)\n"
+	       "  compat=<version>           v3 or 1.1 (default), v2 or 0.10\n"
+	       "  compression_type=<name>    of compressed clusters: zlib (default) or zstd\n"
+	       "  extended_l2=<on|off>       cut clusters into 32 subclusters, so that a small "
+	       "first\n"
+	       "                             write copies less; cluster_size 16K or more (default "
+	       "off)\n"
+	       "  lazy_refcounts=<on|off>    mark the image so (default off)\n"
+	       "  refcount_bits=<number>     1 to 64, a power of 2 (default 16)\n");
 }
 
 static int failed(const struct doppel_error *err)
@@ -131,11 +144,11 @@ static void print_json(const char *path, const struct doppel_disk_info *i)
 	if (i->version)
 		printf(",\n  \"version\": %u,\n  \"cluster_bytes\": %u,\n  \"refcount_bits\": %u,\n"
 		       "  \"snapshots\": %u,\n  \"compression\": \"%s\",\n  \"lazy_refcounts\": "
-		       "%s,\n"
+		       "%s,\n  \"extended_l2\": %s,\n"
 		       "  \"dirty\": %s,\n  \"corrupt\": %s",
 		       i->version, i->cluster_bytes, i->refcount_bits, i->snapshots,
-		       i->zstd ? "zstd" : "zlib", yes(i->lazy_refcounts), yes(i->dirty),
-		       yes(i->corrupt));
+		       i->zstd ? "zstd" : "zlib", yes(i->lazy_refcounts), yes(i->extended_l2),
+		       yes(i->dirty), yes(i->corrupt));
 	printf("\n}\n");
 }
 
@@ -171,9 +184,10 @@ static void print_info(const char *path, const struct doppel_disk_info *i)
 		       i->backing_format[0] ? ")" : "");
 	if (!i->version)
 		return;
-	printf("%-16s %u bytes\n%-16s %u bits%s\n%-16s %s\n%-16s %u\n", "clusters",
-	       i->cluster_bytes, "refcounts", i->refcount_bits, i->lazy_refcounts ? ", lazy" : "",
-	       "compression", i->zstd ? "zstd" : "zlib", "snapshots", i->snapshots);
+	printf("%-16s %u bytes%s\n%-16s %u bits%s\n%-16s %s\n%-16s %u\n", "clusters",
+	       i->cluster_bytes, i->extended_l2 ? ", of 32 subclusters" : "", "refcounts",
+	       i->refcount_bits, i->lazy_refcounts ? ", lazy" : "", "compression",
+	       i->zstd ? "zstd" : "zlib", "snapshots", i->snapshots);
 	if (i->dirty)
 		printf("%-16s was not closed; repaired when it is next written to\n", "dirty");
 	if (i->corrupt)
@@ -302,13 +316,18 @@ static int run_command(const struct disk_command *d, int argc, char **argv)
 			known[n++] = *o;
 	known[n] = (struct option){0};
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":", known, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, strchr(d->takes, 'o') ? ":o:" : ":", known, NULL)) !=
+	       -1) {
 		if (c == '?' || c == ':')
 			return cli_bad_option("disk", known, c, argv);
 		take(&a, c);
 	}
 	if (a.help) {
 		cli_disk_help(stdout);
+		return CLI_EXIT_OK;
+	}
+	if (a.o.options && strcmp(a.o.options, "help") == 0) {
+		list_options();
 		return CLI_EXIT_OK;
 	}
 	words = argc - optind;

@@ -29,8 +29,8 @@ _doppel() {
 	disk:--format | disk:--from | disk:--backing-format)
 		COMPREPLY=($(compgen -W "raw qcow2" -- "$cur"))
 		return ;;
-	disk:--option)
-		_doppel_list "cluster= refcount-bits= version= compression=zlib compression=zstd lazy-refcounts" "$cur"
+	disk:--option | disk:-o)
+		_doppel_list "cluster_size= compat=v3 compat=v2 compression_type=zlib compression_type=zstd extended_l2=on extended_l2=off help lazy_refcounts=on lazy_refcounts=off refcount_bits=" "$cur"
 		return ;;
 	run:--disk)
 		if [[ $cur == *,* ]]; then

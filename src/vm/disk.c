@@ -12,12 +12,13 @@
 static int read_cluster(struct keys *k, struct image_create *c, struct error *err)
 {
 	uint64_t bytes = 65536;
-	int r = keys_size(k, "cluster", 512, 2 << 20, &bytes, err);
+	int r = keys_size(k, "cluster_size", 512, 2 << 20, &bytes, err);
 
 	if (r)
 		return r;
 	if (bytes & (bytes - 1))
-		return error_set(err, -EINVAL, "option %s: cluster: must be a power of 2", k->spec);
+		return error_set(err, -EINVAL, "option %s: cluster_size: must be a power of 2",
+				 k->spec);
 	c->cluster_bits = (unsigned)__builtin_ctzll(bytes);
 	return 0;
 }
@@ -25,33 +26,41 @@ static int read_cluster(struct keys *k, struct image_create *c, struct error *er
 static int read_options(struct keys *k, struct image_create *c, struct error *err)
 {
 	static const char *const compressions[] = {"zlib", "zstd", NULL};
-	uint64_t version = 3, bits = 16;
-	unsigned compression = 0;
+	static const char *const versions[] = {"1.1", "v3", "0.10", "v2", NULL};
+	uint64_t bits = 16;
+	unsigned compression = 0, version = 0;
 	int r = read_cluster(k, c, err);
 
 	if (r == 0)
-		r = keys_number(k, "refcount-bits", 1, 64, &bits, err);
+		r = keys_number(k, "refcount_bits", 1, 64, &bits, err);
 	if (r == 0)
-		r = keys_number(k, "version", 2, 3, &version, err);
+		r = keys_word(k, "compat", versions, &version, err);
 	if (r == 0)
-		r = keys_word(k, "compression", compressions, &compression, err);
+		r = keys_word(k, "compression_type", compressions, &compression, err);
 	if (r == 0)
-		r = keys_flag(k, "lazy-refcounts", &c->lazy_refcounts, err);
+		r = keys_flag(k, "lazy_refcounts", &c->lazy_refcounts, err);
+	if (r == 0)
+		r = keys_flag(k, "extended_l2", &c->extended_l2, err);
 	if (r == 0)
 		r = keys_done(k, err);
 	if (r)
 		return r;
 	if (bits & (bits - 1))
-		return error_set(err, -EINVAL, "option %s: refcount-bits: must be a power of 2",
+		return error_set(err, -EINVAL, "option %s: refcount_bits: must be a power of 2",
 				 k->spec);
 	c->refcount_order = (unsigned)__builtin_ctzll(bits);
-	c->v2 = version == 2;
+	c->v2 = version >= 2;
 	c->zstd = compression == 1;
-	if (c->v2 && (c->zstd || c->lazy_refcounts || bits != 16))
+	if (c->v2 && (c->zstd || c->lazy_refcounts || c->extended_l2 || bits != 16))
 		return error_set(
 			err, -EINVAL,
-			"option %s: version=2 has zlib, refcounts of 16 bits, and no lazy ones",
+			"option %s: compat=v2 has zlib, refcounts of 16 bits, no lazy ones, "
+			"and no extended_l2",
 			k->spec);
+	if (c->extended_l2 && c->cluster_bits < 14)
+		return error_set(err, -EINVAL,
+				 "option %s: extended_l2 needs a cluster_size of at least 16K",
+				 k->spec);
 	return 0;
 }
 
@@ -111,6 +120,7 @@ int doppel_disk_info(const char *path, const char *format, struct doppel_disk_in
 		.snapshots = i.snapshots,
 		.zstd = i.zstd,
 		.lazy_refcounts = i.lazy_refcounts,
+		.extended_l2 = i.extended_l2,
 		.dirty = i.dirty,
 		.corrupt = i.corrupt,
 	};

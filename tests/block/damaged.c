@@ -72,7 +72,6 @@ static const struct lie {
 	{"refcount table", 56, 4, 0},
 	{"not supported: bit 40", 72, 8, 1ull << 40},
 	{"another file", 72, 8, 4},
-	{"extended L2", 72, 8, 16},
 	{"marked corrupt", 72, 8, 2},
 	{"refcounts of 2^", 96, 4, 7},
 	{"a header of", 100, 4, 4},
@@ -95,6 +94,55 @@ static void headers_that_lie(void **state)
 			fail_msg("%u: \"%s\" does not say \"%s\"", i, g.warning, lies[i].says);
 		rig_clear(&g);
 	}
+}
+
+/* Subclusters: clusters too small for them, and bitmaps that cannot be. */
+static void subclusters_that_lie(void **state)
+{
+	/* there and zero; there but without a cluster; the zero bit of plain entries */
+	static const uint64_t bitmaps[] = {1ull << 32 | 1, 1, 0}, entries[] = {0, 0, 1};
+	struct image_create c = {.format = "qcow2",
+				 .bytes = 16 * MIB,
+				 .cluster_bits = 13,
+				 .refcount_order = 4,
+				 .extended_l2 = true,
+				 .overwrite = true};
+	struct image_check found;
+	struct error err;
+	uint8_t buf[4096] = {1};
+	struct rig g;
+
+	rig_init(&g, "image");
+	assert_int_equal(image_create(g.path, &c, &err), 0);
+	assert_true(rig_open(&g, (struct image_options){.write = true}, true) < 0);
+	assert_non_null(strstr(g.warning, "must be 2^14"));
+	c.cluster_bits = 16;
+	for (unsigned i = 0; i < 3; i++) {
+		uint64_t l2;
+
+		assert_int_equal(image_create(g.path, &c, &err), 0);
+		assert_int_equal(rig_open(&g, (struct image_options){.write = true}, true), 0);
+		assert_int_equal(rig_do(&g, BLOCK_WRITE, 0, 4096, buf), 0);
+		rig_close(&g);
+		l2 = peek(&g, peek(&g, 40)) & ~(1ull << 63);
+		assert_int_equal(peek(&g, l2 + 8), 3);
+		if (i)
+			patch(&g, l2, entries[i], 8);
+		patch(&g, l2 + 8, bitmaps[i], 8);
+		g.warning[0] = 0;
+		assert_int_equal(rig_open(&g, (struct image_options){.write = true}, false), 0);
+		assert_int_equal(rig_do(&g, BLOCK_READ, 0, 4096, buf), -EIO);
+		assert_int_equal(rig_do(&g, BLOCK_WRITE, 0, 4096, buf), -EIO);
+		assert_non_null(strstr(g.warning, "damaged"));
+		rig_close(&g);
+		assert_int_equal(image_check(g.path, NULL, false, &found, &err), 0);
+		assert_true(found.corruptions > 0);
+		assert_int_equal(image_check(g.path, NULL, true, &found, &err), 0);
+		assert_int_equal(found.corruptions_fixed, found.corruptions);
+		assert_int_equal(image_check(g.path, NULL, false, &found, &err), 0);
+		assert_int_equal(found.corruptions + found.leaks, 0);
+	}
+	rig_clear(&g);
 }
 
 /* Tables that point anywhere: a request fails, once with a word, and nothing is written there. */
@@ -319,10 +367,15 @@ static void full_host(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(headers_that_lie),   cmocka_unit_test(tables_that_lie),
-		cmocka_unit_test(refcounts_that_lie), cmocka_unit_test(cut_short),
-		cmocka_unit_test(in_a_circle),	      cmocka_unit_test(too_deep),
-		cmocka_unit_test(backing_is_missing), cmocka_unit_test(backing_is_shared),
+		cmocka_unit_test(headers_that_lie),
+		cmocka_unit_test(tables_that_lie),
+		cmocka_unit_test(subclusters_that_lie),
+		cmocka_unit_test(refcounts_that_lie),
+		cmocka_unit_test(cut_short),
+		cmocka_unit_test(in_a_circle),
+		cmocka_unit_test(too_deep),
+		cmocka_unit_test(backing_is_missing),
+		cmocka_unit_test(backing_is_shared),
 		cmocka_unit_test(full_host),
 	};
 

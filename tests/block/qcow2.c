@@ -98,6 +98,18 @@ static void make_image(struct rig *g, const struct variant *v, uint8_t *model, u
 		 : v->backed == BACKED_QCOW2 ? " -b base.qcow2 -F qcow2"
 					     : "");
 	must(g, "qemu-img create -q -f qcow2 -o %s image 3147264", options, "");
+	if (strstr(v->options, "extended_l2")) { /* clusters of which some parts are there */
+		must(g,
+		     "qemu-io -f qcow2 -c 'write -q -P 7 6k 3k' -c 'write -q -z 68k 10k' -c 'write "
+		     "-q -P 9 "
+		     "200k 150k' -c 'write -q -z 210k 1k' -c 'write -q -z -u 256k 64k' image",
+		     "", "");
+		memset(model + 6 * 1024, 7, 3 * 1024);
+		memset(model + 68 * 1024, 0, 10 * 1024);
+		memset(model + 200 * 1024, 9, 150 * 1024);
+		memset(model + 210 * 1024, 0, 1024);
+		memset(model + 256 * 1024, 0, 64 * 1024);
+	}
 }
 
 /* What discard may leave: each sector as it was, or zeroes. */
@@ -246,6 +258,13 @@ static struct variant variants[] = {
 	{"512, compressed", "cluster_size=512", .compressed = true, .rounds = 30},
 	{"64k, compressed, version 2, snapshots", "cluster_size=64k,compat=0.10", .compressed = true, .snapshots = true, .rounds = 30},
 	{"64k, preallocated", "cluster_size=64k,preallocation=metadata", .rounds = 40},
+	{"64k, subclusters", "cluster_size=64k,extended_l2=on", .rounds = 60},
+	{"64k, subclusters, synchronous", "cluster_size=64k,extended_l2=on", .synchronous = true, .rounds = 60},
+	{"16k, subclusters, compressed backing, snapshots", "cluster_size=16k,extended_l2=on", .backed = BACKED_QCOW2, .snapshots = true, .rounds = 30},
+	{"64k, subclusters, raw backing", "cluster_size=64k,extended_l2=on", .backed = BACKED_RAW, .rounds = 60},
+	{"64k, subclusters, compressed, snapshots", "cluster_size=64k,extended_l2=on", .compressed = true, .snapshots = true, .rounds = 30},
+	{"2M, subclusters, raw backing, snapshots", "cluster_size=2M,extended_l2=on", .backed = BACKED_RAW, .snapshots = true, .rounds = 20},
+	{"32k, subclusters, preallocated", "cluster_size=32k,extended_l2=on,preallocation=metadata", .rounds = 40},
 	{"64k, snapshots, synchronous", "cluster_size=64k", .snapshots = true, .synchronous = true, .rounds = 20},
 };
 /* clang-format on */

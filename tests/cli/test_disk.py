@@ -46,11 +46,12 @@ def raw(name, size=5 << 20):
 @needs_qemu
 @pytest.mark.parametrize("size,options,says", [
     ("10M", "", {"cluster-size": 65536}),
-    ("10M", "version=2", {"cluster-size": 65536}),
-    ("100M", "cluster=512", {"cluster-size": 512}),
-    ("3G", "cluster=2M,refcount-bits=64", {"cluster-size": 2 << 20}),
-    ("1M", "cluster=4K,refcount-bits=1,lazy-refcounts", {"cluster-size": 4096}),
-    ("1M", "compression=zstd", {}),
+    ("10M", "compat=v2", {"cluster-size": 65536}),
+    ("100M", "cluster_size=512", {"cluster-size": 512}),
+    ("3G", "cluster_size=2M,refcount_bits=64", {"cluster-size": 2 << 20}),
+    ("1M", "cluster_size=4K,refcount_bits=1,lazy_refcounts", {"cluster-size": 4096}),
+    ("1M", "compression_type=zstd", {}),
+    ("900M", "extended_l2=on,cluster_size=16K", {"cluster-size": 16384}),
     ("64T", "", {"virtual-size": 64 << 40}),
 ])
 def test_create(size, options, says):
@@ -67,7 +68,14 @@ def test_create(size, options, says):
     data = info["format-specific"]["data"]
     assert ours["refcount_bits"] == data["refcount-bits"]
     assert ours["lazy_refcounts"] == data.get("lazy-refcounts", False)
+    assert ours["extended_l2"] == data.get("extended-l2", False)
     assert ours["compression"] == data["compression-type"]
+
+
+def test_options_are_listed():
+    said = disk("create", "-o", "help")
+    for name in ["cluster_size", "compat", "compression_type", "extended_l2", "lazy_refcounts", "refcount_bits"]:
+        assert f"  {name}=<" in said
 
 
 def test_create_raw():
@@ -92,12 +100,14 @@ def test_create_on_a_backing_image():
     (["create", "d", "1000"], "multiple of 512"),
     (["create", "there", "1M"], "is there already"),
     (["create", "d", "1M", "--format", "vmdk"], "no format vmdk"),
-    (["create", "d", "1M", "--option", "cluster=3K"], "power of 2"),
-    (["create", "d", "1M", "--option", "clutser=4K"], "did you mean cluster?"),
-    (["create", "d", "1M", "--option", "version=2,compression=zstd"], "version=2"),
-    (["create", "d", "1M", "--format", "raw", "--option", "version=2"], "only qcow2"),
+    (["create", "d", "1M", "--option", "cluster_size=3K"], "power of 2"),
+    (["create", "d", "1M", "--option", "clutser_size=4K"], "did you mean cluster_size?"),
+    (["create", "d", "1M", "--option", "compat=v2,compression_type=zstd"], "compat=v2"),
+    (["create", "d", "1M", "-o", "extended_l2=on,cluster_size=8K"], "at least 16K"),
+    (["create", "d", "1M", "-o", "extended_l2=on,compat=0.10"], "compat=v2"),
+    (["create", "d", "1M", "--format", "raw", "--option", "compat=v2"], "only qcow2"),
     (["create", "d", "1M", "--format", "raw", "--backing", "there"], "no backing"),
-    (["create", "d", "8000T", "--option", "cluster=512"], "take larger ones"),
+    (["create", "d", "8000T", "--option", "cluster_size=512"], "take larger ones"),
     (["create", "d", "--backing", "nothing"], "no such file"),
     (["create", "there", "1M", "--force", "--backing", "there"], "its own backing"),
     (["info", "nothing"], "no such file"),
@@ -140,8 +150,8 @@ def test_help():
 # ---- convert
 
 @needs_qemu
-@pytest.mark.parametrize("options", ["", "cluster=512", "cluster=2M", "version=2",
-                                     "cluster=4K,refcount-bits=1", "compression=zstd"])
+@pytest.mark.parametrize("options", ["", "cluster_size=512", "cluster_size=2M", "compat=v2", "extended_l2=on",
+                                     "cluster_size=4K,refcount_bits=1", "compression_type=zstd"])
 @pytest.mark.parametrize("compress", [False, True])
 def test_convert(options, compress):
     raw("a")
@@ -238,7 +248,7 @@ def test_broken_refcounts_are_made_anew():
 @needs_qemu
 def test_snapshots_survive_a_repair():
     raw("a")
-    disk("convert", "a", "b", "--option", "cluster=4K")
+    disk("convert", "a", "b", "--option", "cluster_size=4K")
     qemu("snapshot", "-c", "one", "b")
     table = int.from_bytes(open("b", "rb").read(56)[48:], "big")
     patch("b", table, b"\0" * 8)

@@ -12,6 +12,7 @@ struct image_create {
 	unsigned cluster_bits;	 /* 9 to 21 */
 	unsigned refcount_order; /* log2 of their bits: 0 to 6 */
 	bool v2, zstd, lazy_refcounts;
+	bool extended_l2; /* subclusters; cluster_bits 14 or more, not v2 */
 	bool overwrite; /* a file that is there */
 };
 
@@ -20,7 +21,7 @@ struct image_info {
 	uint64_t bytes, file_bytes, space_bytes;
 	char backing[1024], backing_format[16];
 	unsigned version, cluster_bytes, refcount_bits, snapshots;
-	bool zstd, lazy_refcounts, dirty, corrupt;
+	bool zstd, lazy_refcounts, extended_l2, dirty, corrupt;
 };
 
 struct image_check {

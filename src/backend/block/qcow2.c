@@ -67,7 +67,9 @@ static int load_tables(struct qcow2 *q, struct error *err)
 
 	q->cluster_bits = q->h.cluster_bits;
 	q->cluster_bytes = 1u << q->cluster_bits;
-	q->l2_bits = q->cluster_bits - 3;
+	q->entry_bits = q->h.incompatible & QCOW2_EXTENDED_L2 ? 4 : 3;
+	q->unit_bits = q->cluster_bits - (qcow2_extended(q) ? 5 : 0);
+	q->l2_bits = q->cluster_bits - q->entry_bits;
 	q->ref_bits = q->cluster_bits + 3 - q->h.refcount_order;
 	q->end = align_up(m->file->bytes, q->cluster_bytes);
 	m->bytes = align_up(q->h.bytes, BLOCK_SECTOR);
@@ -172,6 +174,7 @@ static void qcow2_info(struct image *m, struct image_info *out)
 	out->refcount_bits = 1u << h->refcount_order;
 	out->snapshots = h->snapshots;
 	out->zstd = h->zstd;
+	out->extended_l2 = h->incompatible & QCOW2_EXTENDED_L2;
 	out->lazy_refcounts = h->compatible & QCOW2_LAZY_REFCOUNTS;
 	out->dirty = h->incompatible & QCOW2_DIRTY;
 	out->corrupt = h->incompatible & QCOW2_CORRUPT;

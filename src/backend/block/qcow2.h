@@ -15,7 +15,11 @@
  * then the L1 table, each on the host's disk before the next begins; refcounts go down only after
  * what pointed there is gone from the host's disk.
  *
- * Not supported, and refused: encryption, external data files, extended L2 entries (subclusters).
+ * Extended L2 entries cut a cluster into 32 subclusters: behind the entry a bitmap says of each
+ * whether it is in the cluster, reads as zeroes, or is left to the backing image. To map is done by
+ * units: subclusters, or else clusters.
+ *
+ * Not supported, and refused: encryption, external data files.
  */
 #ifndef BACKEND_BLOCK_QCOW2_H
 #define BACKEND_BLOCK_QCOW2_H
@@ -77,6 +81,8 @@ enum {
 enum {
 	QCOW2_CLUSTER_BITS_MIN = 9,
 	QCOW2_CLUSTER_BITS_MAX = 21,
+	QCOW2_EXTENDED_CLUSTER_BITS_MIN = 14,
+	QCOW2_SUBCLUSTERS = 32,
 	QCOW2_L1_BYTES_MAX = 32 << 20,
 	QCOW2_REFTABLE_BYTES_MAX = 8 << 20,
 	QCOW2_RUN_BYTES = 2 << 20, /* allocated at once, or a cluster */
@@ -152,8 +158,10 @@ struct qcow2 {
 	struct qcow2_header h;
 	unsigned cluster_bits;
 	uint32_t cluster_bytes;
-	unsigned l2_bits;  /* log2 of entries of an L2 table */
-	unsigned ref_bits; /* log2 of refcounts in a block */
+	unsigned entry_bits; /* log2 of bytes of an L2 entry: 3, extended 4 */
+	unsigned unit_bits;  /* log2 of bytes of a subcluster, or else of a cluster */
+	unsigned l2_bits;    /* log2 of entries of an L2 table */
+	unsigned ref_bits;   /* log2 of refcounts in a block */
 
 	pthread_mutex_t alloc, lock;
 	pthread_cond_t loaded; /* with lock: a slot was loaded or let go of */
@@ -186,6 +194,16 @@ struct qcow2 {
 	unsigned inflated_next;
 };
 
+/* Of a bitmap of subclusters. */
+static inline uint32_t qcow2_there(uint64_t bitmap)
+{
+	return (uint32_t)bitmap;
+}
+static inline uint32_t qcow2_zero_bits(uint64_t bitmap)
+{
+	return (uint32_t)(bitmap >> 32);
+}
+
 /* What an L2 entry says. */
 enum qcow2_kind { QCOW2_NOWHERE, QCOW2_ZEROES, QCOW2_DATA, QCOW2_PACKED, QCOW2_BAD };
 struct qcow2_place {
@@ -202,7 +220,7 @@ int qcow2_header_check(const struct qcow2_header *h, struct image_file *f, bool 
 		       struct error *err);
 int qcow2_header_set32(struct image_file *f, unsigned at, uint32_t v);
 int qcow2_header_set64(struct image_file *f, unsigned at, uint64_t v);
-uint64_t qcow2_l1_needed(uint64_t bytes, unsigned cluster_bits);
+uint64_t qcow2_l1_needed(uint64_t bytes, unsigned cluster_bits, bool extended);
 
 /* qcow2_cache.c; lock is held. get may let go of it while it waits. What it gives is pinned. */
 int qcow2_cache_init(struct qcow2_cache *c, uint32_t table_bytes, uint32_t cache_bytes);
@@ -217,6 +235,7 @@ void qcow2_table_dirty(struct qcow2_cache *c, struct qcow2_table *t, uint32_t fr
 int qcow2_cache_write(struct qcow2 *q, struct qcow2_cache *c);
 
 /* qcow2_map.c */
+/* Of a whole cluster: with subclusters, of what is behind it. */
 struct qcow2_place qcow2_decode(const struct qcow2 *q, uint64_t entry);
 /* Where `at` is; waits for the host if it must. 0 or -errno. No lock is held. */
 int qcow2_find(struct qcow2 *q, uint64_t at, uint64_t bytes, struct qcow2_place *out);
@@ -254,6 +273,9 @@ int qcow2_writev(struct image *m, uint64_t at, const struct io_piece *piece, uns
 		 uint64_t bytes);
 int qcow2_zero(struct image *m, uint64_t at, uint64_t bytes, bool unmap);
 int qcow2_discard(struct image *m, uint64_t at, uint64_t bytes);
+/* Change an entry of a table that is for writing; bitmap: of subclusters, if there are any. */
+void qcow2_entry_set(struct qcow2 *q, struct qcow2_table *t, uint32_t index, uint64_t entry,
+		     uint64_t bitmap);
 /* The L2 table for `at`, in a cluster of its own, pinned. alloc is held. */
 int qcow2_l2_for_writing(struct qcow2 *q, uint64_t at, struct qcow2_table **out);
 
@@ -284,9 +306,22 @@ static inline uint32_t qcow2_l2_index(const struct qcow2 *q, uint64_t at)
 	return (uint32_t)(at >> q->cluster_bits) & ((1u << q->l2_bits) - 1);
 }
 
-static inline uint64_t qcow2_entry(const struct qcow2_table *t, uint32_t index)
+static inline bool qcow2_extended(const struct qcow2 *q)
 {
-	return load_be64(t->data + 8 * (size_t)index);
+	return q->entry_bits == 4;
+}
+
+static inline uint64_t qcow2_entry(const struct qcow2 *q, const struct qcow2_table *t,
+				   uint32_t index)
+{
+	return load_be64(t->data + ((size_t)index << q->entry_bits));
+}
+
+/* 0 if there are no subclusters. */
+static inline uint64_t qcow2_bitmap(const struct qcow2 *q, const struct qcow2_table *t,
+				    uint32_t index)
+{
+	return qcow2_extended(q) ? load_be64(t->data + 16 * (size_t)index + 8) : 0;
 }
 
 #endif

@@ -77,7 +77,20 @@ static bool aligned(struct qcow2_checking *c, uint64_t at, const char *what)
 
 /* ---- what is used */
 
-static bool use_entry(struct qcow2_checking *c, uint64_t entry, bool active)
+/* May a cluster have this bitmap of subclusters? */
+static bool bitmap_is_right(struct qcow2_checking *c, uint64_t entry, uint64_t bitmap)
+{
+	bool there = (entry & QCOW2_OFFSET) && !(entry & QCOW2_COMPRESSED);
+
+	if (!(qcow2_there(bitmap) & qcow2_zero_bits(bitmap)) && (there || !qcow2_there(bitmap)) &&
+	    !((entry & QCOW2_COMPRESSED) && bitmap))
+		return true;
+	qcow2_corruption(c, "a bitmap of subclusters of 0x%llx for a cluster at 0x%llx",
+			 (unsigned long long)bitmap, (unsigned long long)(entry & QCOW2_OFFSET));
+	return false;
+}
+
+static bool use_entry(struct qcow2_checking *c, uint64_t entry, uint64_t bitmap, bool active)
 {
 	struct qcow2 *q = c->q;
 	uint64_t at = entry & QCOW2_OFFSET, bytes;
@@ -96,13 +109,14 @@ static bool use_entry(struct qcow2_checking *c, uint64_t entry, bool active)
 		}
 		return qcow2_use(c, at, bytes, "compressed data");
 	}
-	if ((entry & QCOW2_ZERO) && q->h.version < 3) {
-		qcow2_corruption(c, "a zero cluster in an image of version 2");
+	if ((entry & QCOW2_ZERO) && (q->h.version < 3 || qcow2_extended(q))) {
+		qcow2_corruption(c, "a zero cluster in an image %s",
+				 q->h.version < 3 ? "of version 2" : "with subclusters");
 		return false;
 	}
 	if (!at)
 		return true;
-	c->out->used += active && !(entry & QCOW2_ZERO);
+	c->out->used += active && (qcow2_extended(q) ? qcow2_there(bitmap) : !(entry & QCOW2_ZERO));
 	return aligned(c, at, "data") && qcow2_use(c, at, q->cluster_bytes, "data");
 }
 
@@ -113,9 +127,16 @@ static int use_l2(struct qcow2_checking *c, uint64_t at, bool active)
 	int r = image_file_read(q->m->file, at, c->table, q->cluster_bytes);
 
 	for (uint32_t i = 0; r == 0 && i < 1u << q->l2_bits; i++) {
-		if (use_entry(c, load_be64(c->table + 8 * i), active) || !c->fix)
+		uint8_t *p = c->table + ((size_t)i << q->entry_bits);
+		uint64_t entry = load_be64(p), bitmap = qcow2_extended(q) ? load_be64(p + 8) : 0;
+
+		bool right = bitmap_is_right(c, entry, bitmap);
+
+		if (right || !c->fix)
+			right &= use_entry(c, entry, bitmap, active);
+		if (right || !c->fix)
 			continue;
-		store_be64(c->table + 8 * i, 0);
+		memset(p, 0, 1u << q->entry_bits);
 		c->out->corruptions_fixed++;
 		changed = true;
 	}
@@ -321,16 +342,18 @@ static bool copied_is_right(struct qcow2_checking *c, uint64_t *entry)
 	return false;
 }
 
-static int copied_in_table(struct qcow2_checking *c, uint64_t at, uint64_t *table, uint64_t entries)
+/* words: 64 bits each, of which every step-th is an entry's first */
+static int copied_in_table(struct qcow2_checking *c, uint64_t at, uint64_t *table, uint64_t words,
+			   unsigned step)
 {
 	bool changed = false;
 
-	for (uint64_t i = 0; i < entries; i++)
+	for (uint64_t i = 0; i < words; i += step)
 		if (!copied_is_right(c, &table[i])) {
 			changed = true;
 			c->out->corruptions_fixed += c->fix;
 		}
-	return changed && c->fix ? image_file_write(c->q->m->file, at, table, 8 * entries) : 0;
+	return changed && c->fix ? image_file_write(c->q->m->file, at, table, 8 * words) : 0;
 }
 
 int qcow2_check_copied(struct qcow2_checking *c)
@@ -340,7 +363,7 @@ int qcow2_check_copied(struct qcow2_checking *c)
 	int r = l1 ? image_file_read(q->m->file, q->h.l1_at, l1, bytes) : -ENOMEM;
 
 	if (r == 0)
-		r = copied_in_table(c, q->h.l1_at, l1, q->h.l1_entries);
+		r = copied_in_table(c, q->h.l1_at, l1, q->h.l1_entries, 1);
 	for (uint32_t i = 0; r == 0 && i < q->h.l1_entries; i++) {
 		uint64_t at = __builtin_bswap64(l1[i]) & QCOW2_OFFSET;
 
@@ -349,7 +372,7 @@ int qcow2_check_copied(struct qcow2_checking *c)
 		r = image_file_read(q->m->file, at, c->table, q->cluster_bytes);
 		if (r == 0)
 			r = copied_in_table(c, at, (uint64_t *)(void *)c->table,
-					    1ull << q->l2_bits);
+					    q->cluster_bytes / 8, qcow2_extended(q) ? 2 : 1);
 	}
 	free(l1);
 	return r;

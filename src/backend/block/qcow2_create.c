@@ -25,7 +25,8 @@ static struct layout plan(const struct image_create *c)
 	unsigned per_block = c->cluster_bits + 3 - c->refcount_order;
 	uint64_t before;
 
-	l.l1 = clusters(8 * qcow2_l1_needed(c->bytes, c->cluster_bits), c->cluster_bits);
+	l.l1 = clusters(8 * qcow2_l1_needed(c->bytes, c->cluster_bits, c->extended_l2),
+			c->cluster_bits);
 	do {
 		before = l.all;
 		l.all = 1 + l.table + l.blocks + l.l1;
@@ -51,10 +52,8 @@ static uint32_t put_features(uint8_t *p, uint32_t at)
 		uint8_t type, bit;
 		char name[46];
 	} names[] = {
-		{0, 0, "dirty bit"},
-		{0, 1, "corrupt bit"},
-		{0, 3, "compression type"},
-		{1, 0, "lazy refcounts"},
+		{0, 0, "dirty bit"},	       {0, 1, "corrupt bit"},	 {0, 3, "compression type"},
+		{0, 4, "extended L2 entries"}, {1, 0, "lazy refcounts"},
 	};
 
 	_Static_assert(sizeof(names[0]) == 48, "as the file has it");
@@ -69,13 +68,15 @@ static void put_fields(uint8_t *p, const struct image_create *c, const struct la
 	store_be32(p + 4, c->v2 ? 2 : 3);
 	store_be32(p + QCOW2_H_CLUSTER_BITS, l->bits);
 	store_be64(p + QCOW2_H_SIZE, c->bytes);
-	store_be32(p + QCOW2_H_L1_ENTRIES, (uint32_t)qcow2_l1_needed(c->bytes, l->bits));
+	store_be32(p + QCOW2_H_L1_ENTRIES,
+		   (uint32_t)qcow2_l1_needed(c->bytes, l->bits, c->extended_l2));
 	store_be64(p + QCOW2_H_L1_AT, (1 + l->table + l->blocks) << l->bits);
 	store_be64(p + QCOW2_H_REFTABLE_AT, table_at);
 	store_be32(p + QCOW2_H_REFTABLE_CLUSTERS, (uint32_t)l->table);
 	if (c->v2)
 		return;
-	store_be64(p + QCOW2_H_INCOMPATIBLE, c->zstd ? QCOW2_COMPRESSION : 0);
+	store_be64(p + QCOW2_H_INCOMPATIBLE,
+		   (c->zstd ? QCOW2_COMPRESSION : 0) | (c->extended_l2 ? QCOW2_EXTENDED_L2 : 0));
 	store_be64(p + QCOW2_H_COMPATIBLE, c->lazy_refcounts ? QCOW2_LAZY_REFCOUNTS : 0);
 	store_be32(p + QCOW2_H_REFCOUNT_ORDER, c->refcount_order);
 	store_be32(p + QCOW2_H_BYTES, QCOW2_H_NEW_BYTES);
@@ -129,7 +130,7 @@ int qcow2_create(struct image_file *f, const struct image_create *c, struct erro
 	uint8_t *p;
 	int r;
 
-	if (qcow2_l1_needed(c->bytes, c->cluster_bits) > QCOW2_L1_BYTES_MAX / 8)
+	if (qcow2_l1_needed(c->bytes, c->cluster_bits, c->extended_l2) > QCOW2_L1_BYTES_MAX / 8)
 		return error_set(err, -EFBIG,
 				 "disk %s: too large for clusters of %u bytes; take larger ones",
 				 f->path, 1u << c->cluster_bits);

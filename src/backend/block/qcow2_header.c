@@ -170,9 +170,9 @@ int qcow2_header_read(struct qcow2_header *h, struct image_file *f, struct error
 	return r;
 }
 
-uint64_t qcow2_l1_needed(uint64_t bytes, unsigned cluster_bits)
+uint64_t qcow2_l1_needed(uint64_t bytes, unsigned cluster_bits, bool extended)
 {
-	unsigned shift = 2 * cluster_bits - 3;
+	unsigned shift = 2 * cluster_bits - (extended ? 4 : 3);
 
 	return (bytes >> shift) + ((bytes & ((1ull << shift) - 1)) != 0);
 }
@@ -186,7 +186,8 @@ static int check_tables(const struct qcow2_header *h, struct image_file *f, stru
 		return error_set(err, -EFBIG, "disk %s: a disk of %llu bytes is too large", f->path,
 				 (unsigned long long)h->bytes);
 	if (l1_bytes > QCOW2_L1_BYTES_MAX ||
-	    qcow2_l1_needed(h->bytes, h->cluster_bits) > h->l1_entries)
+	    qcow2_l1_needed(h->bytes, h->cluster_bits, h->incompatible & QCOW2_EXTENDED_L2) >
+		    h->l1_entries)
 		return error_set(err, -EINVAL, "disk %s: an L1 table of %u entries for %llu bytes",
 				 f->path, h->l1_entries, (unsigned long long)h->bytes);
 	if ((h->l1_at & mask) || h->l1_at > end || l1_bytes > end - h->l1_at)
@@ -214,11 +215,12 @@ int qcow2_header_check(const struct qcow2_header *h, struct image_file *f, bool 
 		return error_set(err, -ENOTSUP,
 				 "disk %s: has its data in another file, which is not supported",
 				 f->path);
-	if (h->incompatible & QCOW2_EXTENDED_L2)
-		return error_set(err, -ENOTSUP,
-				 "disk %s: has extended L2 entries (subclusters), which are not "
-				 "supported; convert it without extended_l2",
-				 f->path);
+	if ((h->incompatible & QCOW2_EXTENDED_L2) &&
+	    h->cluster_bits < QCOW2_EXTENDED_CLUSTER_BITS_MIN)
+		return error_set(err, -EINVAL,
+				 "disk %s: extended L2 entries (subclusters) with clusters of 2^%u "
+				 "bytes; must be 2^14 to 2^21",
+				 f->path, h->cluster_bits);
 	if (write && (h->incompatible & QCOW2_CORRUPT))
 		return error_set(err, -EROFS,
 				 "disk %s: is marked corrupt; repair it with: doppel disk check "

@@ -35,12 +35,36 @@ struct qcow2_place qcow2_decode(const struct qcow2 *q, uint64_t entry)
 	p.at = entry & QCOW2_OFFSET;
 	p.copied = (entry & QCOW2_COPIED) != 0;
 	if ((p.at & (q->cluster_bytes - 1)) || (p.at && p.at >= q->end) ||
-	    ((entry & QCOW2_ZERO) && q->h.version < 3))
+	    ((entry & QCOW2_ZERO) && (q->h.version < 3 || qcow2_extended(q))))
 		p.kind = QCOW2_BAD;
 	else if (entry & QCOW2_ZERO)
 		p.kind = QCOW2_ZEROES;
 	else if (!p.at)
 		p.kind = QCOW2_NOWHERE;
+	return p;
+}
+
+/* The same of a subcluster, and how many from there on in the cluster are alike. */
+static struct qcow2_place decode_unit(const struct qcow2 *q, const struct qcow2_table *t,
+				      uint32_t index, unsigned sub, uint32_t *alike)
+{
+	struct qcow2_place p = qcow2_decode(q, qcow2_entry(q, t, index));
+	uint64_t bitmap = qcow2_bitmap(q, t, index);
+	uint32_t there = qcow2_there(bitmap) >> sub, zero = qcow2_zero_bits(bitmap) >> sub, differ;
+
+	*alike = 1;
+	if (!qcow2_extended(q))
+		return p;
+	*alike = QCOW2_SUBCLUSTERS - sub;
+	if (p.kind == QCOW2_PACKED || p.kind == QCOW2_BAD)
+		return p;
+	differ = (there ^ (0 - (there & 1))) | (zero ^ (0 - (zero & 1)));
+	if (differ && (unsigned)__builtin_ctz(differ) < *alike)
+		*alike = (unsigned)__builtin_ctz(differ);
+	if (there & 1)
+		p.kind = (zero & 1) || !p.at ? QCOW2_BAD : QCOW2_DATA;
+	else
+		p.kind = zero & 1 ? QCOW2_ZEROES : QCOW2_NOWHERE;
 	return p;
 }
 
@@ -59,18 +83,22 @@ static bool in_a_row(const struct qcow2 *q, const struct qcow2_place *first,
 static struct qcow2_place place_in(const struct qcow2 *q, const struct qcow2_table *t, uint64_t at,
 				   uint64_t bytes)
 {
-	uint32_t index = qcow2_l2_index(q, at), entries = 1u << q->l2_bits, n = 1;
-	struct qcow2_place p = qcow2_decode(q, qcow2_entry(t, index));
-	uint64_t in = at & (q->cluster_bytes - 1);
+	unsigned per_bits = q->cluster_bits - q->unit_bits;
+	uint32_t index = qcow2_l2_index(q, at), first, n, end = 1u << (q->l2_bits + per_bits);
+	uint32_t sub = (uint32_t)(at >> q->unit_bits) & ((1u << per_bits) - 1), alike;
+	struct qcow2_place p = decode_unit(q, t, index, sub, &alike);
+	uint64_t in = at & ((1ull << q->unit_bits) - 1);
 
-	while (index + n < entries && ((uint64_t)n << q->cluster_bits) - in < bytes) {
-		struct qcow2_place next = qcow2_decode(q, qcow2_entry(t, index + n));
+	first = index << per_bits | sub;
+	for (n = alike; first + n < end && ((uint64_t)n << q->unit_bits) - in < bytes; n += alike) {
+		uint32_t i = (first + n) >> per_bits;
+		struct qcow2_place next =
+			decode_unit(q, t, i, (first + n) & ((1u << per_bits) - 1), &alike);
 
-		if (!in_a_row(q, &p, &next, n))
+		if (!in_a_row(q, &p, &next, i - index))
 			break;
-		n++;
 	}
-	p.bytes = ((uint64_t)n << q->cluster_bits) - in;
+	p.bytes = ((uint64_t)n << q->unit_bits) - in;
 	p.bytes = p.bytes < bytes ? p.bytes : bytes;
 	return p;
 }

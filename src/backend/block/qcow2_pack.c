@@ -195,10 +195,9 @@ static int link_packed(struct qcow2 *q, uint64_t disk_at, uint64_t at, uint64_t 
 
 	if (r)
 		return r;
-	qcow2_free_entry(q, qcow2_entry(t, index));
+	qcow2_free_entry(q, qcow2_entry(q, t, index));
+	qcow2_entry_set(q, t, index, QCOW2_COMPRESSED | sectors << shift | at, 0);
 	pthread_mutex_lock(&q->lock);
-	store_be64(t->data + 8 * (size_t)index, QCOW2_COMPRESSED | sectors << shift | at);
-	qcow2_table_dirty(&q->l2, t, 8 * index, 8 * index + 8);
 	qcow2_cache_put(q, t);
 	pthread_mutex_unlock(&q->lock);
 	return 0;

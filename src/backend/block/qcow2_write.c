@@ -75,47 +75,95 @@ int qcow2_l2_for_writing(struct qcow2 *q, uint64_t at, struct qcow2_table **out)
 	return r;
 }
 
-static void set_entry(struct qcow2 *q, struct qcow2_table *t, uint32_t index, uint64_t entry)
+void qcow2_entry_set(struct qcow2 *q, struct qcow2_table *t, uint32_t index, uint64_t entry,
+		     uint64_t bitmap)
 {
+	uint32_t at = index << q->entry_bits;
+
 	pthread_mutex_lock(&q->lock);
-	store_be64(t->data + 8 * (size_t)index, entry);
-	qcow2_table_dirty(&q->l2, t, 8 * index, 8 * index + 8);
+	store_be64(t->data + at, entry);
+	if (qcow2_extended(q))
+		store_be64(t->data + at + 8, bitmap);
+	qcow2_table_dirty(&q->l2, t, at, at + (1u << q->entry_bits));
 	pthread_mutex_unlock(&q->lock);
 }
 
 /* ---- new clusters */
 
+/*
+ * Why clusters are written to where nothing may be written in place. EMPTY: there is none, so of
+ * one with subclusters only those are filled that are written to. SHARED: it has to be copied, all
+ * of it. IN_PLACE: there is one of our own, marked to read as zeroes or, with subclusters, not used
+ * in this part.
+ */
+enum reason { EMPTY, SHARED, IN_PLACE, WRONG };
+
 /* Clusters to write anew: n at disk address `first`, at `at` in the file. */
 struct fresh {
 	uint64_t first, at, n;
+	uint64_t from, to; /* disk addresses, within these: to be filled */
+	enum reason reason;
 	bool reads_zero; /* it is zeroes in the file */
-	bool in_place;	 /* it was there, marked to read as zeroes */
 };
 
-/* How many clusters from `at` on need a new place, of the few that one goes for. */
+static enum reason reason_of(const struct qcow2 *q, const struct qcow2_table *t, uint32_t index)
+{
+	struct qcow2_place p = qcow2_decode(q, qcow2_entry(q, t, index));
+
+	if (p.kind == QCOW2_BAD || (p.kind == QCOW2_DATA && p.copied && !qcow2_extended(q)))
+		return WRONG;
+	if (p.at && p.copied)
+		return IN_PLACE;
+	return p.at || !qcow2_extended(q) ? SHARED : EMPTY;
+}
+
+/* How many clusters from `at` on need a new place for that reason, of the few that one goes for. */
 static uint64_t count_new(const struct qcow2 *q, const struct qcow2_table *t, uint64_t at,
-			  uint64_t bytes)
+			  uint64_t bytes, enum reason reason)
 {
 	uint64_t in = at & (q->cluster_bytes - 1), n = 0, max = QCOW2_RUN_BYTES >> q->cluster_bits;
 	uint32_t index = qcow2_l2_index(q, at);
 
 	max = max ? max : 1;
-	while (n < max && index + n < 1u << q->l2_bits && n << q->cluster_bits < in + bytes) {
-		struct qcow2_place p = qcow2_decode(q, qcow2_entry(t, index + (uint32_t)n));
-
-		if (p.kind == QCOW2_BAD || (p.kind == QCOW2_DATA && p.copied) ||
-		    (n && p.kind == QCOW2_ZEROES && p.at && p.copied))
-			break;
+	while (n < max && index + n < 1u << q->l2_bits && n << q->cluster_bits < in + bytes &&
+	       reason_of(q, t, index + (uint32_t)n) == reason)
 		n++;
-	}
 	return n;
+}
+
+/* Of the cluster at `first`, from disk address `at` on: where what is in use already goes on, or
+ * its end. */
+static uint64_t unused_end(const struct qcow2 *q, const struct qcow2_table *t, uint64_t first,
+			   uint64_t at)
+{
+	unsigned sub = (unsigned)((at - first) >> q->unit_bits);
+	uint32_t there = qcow2_there(qcow2_bitmap(q, t, qcow2_l2_index(q, at))) >> sub;
+
+	return there ? first + ((uint64_t)(sub + (unsigned)__builtin_ctz(there)) << q->unit_bits)
+		     : first + q->cluster_bytes;
+}
+
+/* What is to be filled: whole clusters, or the units of what is written. */
+static void set_bounds(const struct qcow2 *q, struct fresh *f, uint64_t at, uint64_t bytes,
+		       uint64_t unused)
+{
+	uint64_t unit = (1ull << q->unit_bits) - 1, end = (at + bytes + unit) & ~unit;
+
+	f->from = f->first;
+	f->to = f->first + (f->n << q->cluster_bits);
+	if (f->reason == SHARED)
+		return;
+	f->from = at & ~unit;
+	f->to = end < f->to ? end : f->to;
+	if (f->reason == IN_PLACE)
+		f->to = unused < f->to ? unused : f->to;
 }
 
 static int find_room(struct qcow2 *q, uint64_t at, uint64_t bytes, struct fresh *f)
 {
 	struct qcow2_table *t;
-	struct qcow2_place p;
-	uint64_t cluster, want;
+	uint64_t cluster, want, unused;
+	uint32_t index = qcow2_l2_index(q, at);
 	int r = qcow2_reserve(q);
 
 	if (r == 0)
@@ -123,19 +171,19 @@ static int find_room(struct qcow2 *q, uint64_t at, uint64_t bytes, struct fresh 
 	if (r)
 		return r;
 	*f = (struct fresh){.first = at & ~(uint64_t)(q->cluster_bytes - 1)};
-	want = count_new(q, t, at, bytes);
-	p = qcow2_decode(q, qcow2_entry(t, qcow2_l2_index(q, at)));
+	f->reason = reason_of(q, t, index);
+	want = count_new(q, t, at, bytes, f->reason);
+	unused = unused_end(q, t, f->first, at);
+	f->at = qcow2_decode(q, qcow2_entry(q, t, index)).at;
+	f->n = 1;
 	l2_put(q, t);
-	if (want == 0)
+	if (f->reason == WRONG || (f->reason == IN_PLACE && unused <= at))
 		return qcow2_damaged(q, "an entry of an L2 table, for", at);
-	if (p.kind == QCOW2_ZEROES && p.at && p.copied) {
-		f->at = p.at;
-		f->n = 1;
-		f->in_place = true;
-		return 0;
+	if (f->reason != IN_PLACE) {
+		r = qcow2_allocate(q, want, &cluster, &f->n, &f->reads_zero);
+		f->at = cluster << q->cluster_bits;
 	}
-	r = qcow2_allocate(q, want, &cluster, &f->n, &f->reads_zero);
-	f->at = cluster << q->cluster_bits;
+	set_bounds(q, f, at, bytes, unused);
 	return r;
 }
 
@@ -175,11 +223,10 @@ static int write_around(struct qcow2 *q, const struct fresh *f, uint64_t at,
 			const struct io_piece *piece, unsigned pieces, uint64_t bytes)
 {
 	struct io_piece all[BLOCK_PIECES_MAX + 2];
-	uint64_t head = at - f->first, end = f->first + (f->n << q->cluster_bits);
-	uint64_t tail = end - (at + bytes);
+	uint64_t head = at - f->from, tail = f->to - (at + bytes);
 	uint8_t *before = NULL, *after = NULL;
 	unsigned n = 0;
-	int r = read_old(q, f->first, head, f->reads_zero, &before);
+	int r = read_old(q, f->from, head, f->reads_zero, &before);
 
 	if (r == 0)
 		r = read_old(q, at + bytes, tail, f->reads_zero, &after);
@@ -190,11 +237,29 @@ static int write_around(struct qcow2 *q, const struct fresh *f, uint64_t at,
 		n += pieces;
 		if (after)
 			all[n++] = (struct io_piece){after, tail};
-		r = image_file_writev(q->m->file, f->at + (before ? 0 : head), all, n);
+		r = image_file_writev(q->m->file,
+				      f->at + (f->from - f->first) + (before ? 0 : head), all, n);
 	}
 	free(before);
 	free(after);
 	return r;
+}
+
+/* The subclusters of the cluster at disk address `at` that [from, to) holds. */
+static uint32_t sub_mask(const struct qcow2 *q, uint64_t at, uint64_t from, uint64_t to)
+{
+	uint64_t first = from > at ? (from - at) >> q->unit_bits : 0;
+	uint64_t end = to - at < q->cluster_bytes ? (to - at) >> q->unit_bits : QCOW2_SUBCLUSTERS;
+
+	return (uint32_t)((1ull << end) - (1ull << first));
+}
+
+/* An entry's bitmap with what was filled. */
+static uint64_t filled(const struct qcow2 *q, const struct fresh *f, uint64_t at, uint64_t bitmap)
+{
+	uint64_t mask = sub_mask(q, at, f->from, f->to);
+
+	return f->reason == SHARED ? mask : (bitmap & ~(mask << 32)) | mask;
 }
 
 static int link_new(struct qcow2 *q, const struct fresh *f)
@@ -206,10 +271,12 @@ static int link_new(struct qcow2 *q, const struct fresh *f)
 	if (r)
 		return r;
 	for (uint32_t i = 0; i < f->n; i++) {
-		if (!f->in_place)
-			qcow2_free_entry(q, qcow2_entry(t, index + i));
-		set_entry(q, t, index + i,
-			  (f->at + ((uint64_t)i << q->cluster_bits)) | QCOW2_COPIED);
+		uint64_t more = (uint64_t)i << q->cluster_bits;
+
+		if (f->reason == SHARED)
+			qcow2_free_entry(q, qcow2_entry(q, t, index + i));
+		qcow2_entry_set(q, t, index + i, (f->at + more) | QCOW2_COPIED,
+				filled(q, f, f->first + more, qcow2_bitmap(q, t, index + i)));
 	}
 	l2_put(q, t);
 	return 0;
@@ -230,7 +297,7 @@ static int write_new(struct qcow2 *q, uint64_t at, const struct io_piece *piece,
 	pthread_mutex_unlock(&q->alloc);
 	if (r)
 		return r;
-	room = f.first + (f.n << q->cluster_bits) - at;
+	room = f.to - at;
 	*bytes = room < *bytes ? room : *bytes;
 	n = image_pieces_cut(part, piece, pieces, 0, *bytes);
 	r = write_around(q, &f, at, part, n, *bytes);
@@ -238,7 +305,7 @@ static int write_new(struct qcow2 *q, uint64_t at, const struct io_piece *piece,
 	pthread_mutex_lock(&q->alloc);
 	if (r == 0)
 		r = link_new(q, &f);
-	if (r && !f.in_place)
+	if (r && f.reason != IN_PLACE)
 		for (uint64_t i = 0; i < f.n; i++)
 			qcow2_refcount_add(q, (f.at >> q->cluster_bits) + i, -1);
 	pthread_mutex_unlock(&q->alloc);
@@ -309,16 +376,22 @@ static int zero_part(struct qcow2 *q, uint64_t at, uint64_t bytes)
 	return write_zeroes(q, at, bytes);
 }
 
-/* What an entry becomes. */
-static uint64_t cleared(const struct qcow2 *q, uint64_t entry, enum clear how)
+/* What an entry and its bitmap become. */
+static void cleared(const struct qcow2 *q, uint64_t *entry, uint64_t *bitmap, enum clear how)
 {
-	struct qcow2_place p = qcow2_decode(q, entry);
+	const uint64_t all = 0xffffffffull << 32;
+	struct qcow2_place p = qcow2_decode(q, *entry);
+	bool sub = qcow2_extended(q);
 
-	if (p.kind == QCOW2_BAD || (p.kind == QCOW2_NOWHERE && !q->m->backing))
-		return entry;
-	if (how == CLEAR_ZERO_KEEP && q->h.version >= 3 && p.at && p.copied)
-		return entry | QCOW2_ZERO;
-	return q->m->backing ? QCOW2_ZERO : 0;
+	if (p.kind == QCOW2_BAD)
+		return;
+	if (how == CLEAR_ZERO_KEEP && q->h.version >= 3 && p.at && p.copied) {
+		*entry |= sub ? 0 : QCOW2_ZERO;
+		*bitmap = all;
+	} else {
+		*entry = q->m->backing && !sub ? QCOW2_ZERO : 0;
+		*bitmap = q->m->backing ? all : 0;
+	}
 }
 
 /* Clusters of one L2 table. */
@@ -333,16 +406,62 @@ static int clear_entries(struct qcow2 *q, uint64_t at, uint32_t n, enum clear ho
 	if (r)
 		return r;
 	for (uint32_t i = index; i < index + n; i++) {
-		uint64_t old = qcow2_entry(t, i), new = cleared(q, old, how);
+		uint64_t old = qcow2_entry(q, t, i), new = old;
+		uint64_t old_bitmap = qcow2_bitmap(q, t, i), bitmap = old_bitmap;
 
-		if (new == old)
+		cleared(q, &new, &bitmap, how);
+		if (new == old && (bitmap == old_bitmap || !qcow2_extended(q)))
 			continue;
 		if (!(new &QCOW2_OFFSET))
 			qcow2_free_entry(q, old);
-		set_entry(q, t, i, new);
+		qcow2_entry_set(q, t, i, new, bitmap);
 	}
 	l2_put(q, t);
 	return 0;
+}
+
+/* Subclusters of one cluster: [at, end). -ENOTSUP: it has none, being compressed. */
+static int zero_subclusters(struct qcow2 *q, uint64_t at, uint64_t end)
+{
+	uint64_t first = at & ~(uint64_t)(q->cluster_bytes - 1), entry, bitmap;
+	uint32_t mask = sub_mask(q, first, at, end), index = qcow2_l2_index(q, at);
+	struct qcow2_table *t;
+	int r = qcow2_reserve(q);
+
+	if (r == 0)
+		r = qcow2_l2_for_writing(q, at, &t);
+	if (r)
+		return r;
+	entry = qcow2_entry(q, t, index);
+	bitmap = qcow2_bitmap(q, t, index);
+	if (entry & QCOW2_COMPRESSED)
+		r = -ENOTSUP;
+	else if (entry || bitmap || q->m->backing)
+		qcow2_entry_set(q, t, index, entry,
+				(bitmap & ~(uint64_t)mask) | (uint64_t)mask << 32);
+	l2_put(q, t);
+	return r;
+}
+
+/* A part of a cluster, of whole subclusters where there are some. */
+static int zero_units(struct qcow2 *q, uint64_t at, uint64_t end)
+{
+	uint64_t unit = (1ull << q->unit_bits) - 1, first = (at + unit) & ~unit;
+	uint64_t last = end == q->m->bytes ? end : end & ~unit;
+	int r;
+
+	if (!qcow2_extended(q) || first >= last)
+		return zero_part(q, at, end - at);
+	r = 0;
+	pthread_mutex_lock(&q->alloc);
+	if (q->l1[qcow2_l2_of(q, at)] & QCOW2_OFFSET || q->m->backing)
+		r = zero_subclusters(q, first, (last + unit) & ~unit);
+	pthread_mutex_unlock(&q->alloc);
+	if (r == -ENOTSUP)
+		return zero_part(q, at, end - at);
+	if (r == 0)
+		r = zero_part(q, at, first - at);
+	return r ? r : zero_part(q, last, end - last);
 }
 
 /* Whole clusters, [at, end). */
@@ -374,12 +493,12 @@ int qcow2_zero(struct image *m, uint64_t at, uint64_t bytes, bool unmap)
 	uint64_t first = (at + mask) & ~mask, last = end == m->bytes ? end : end & ~mask;
 	int r;
 
-	if (first >= last)
-		return zero_part(q, at, bytes);
-	r = zero_part(q, at, first - at);
-	if (r == 0)
+	if (first >= last && (at & ~mask) == ((end - 1) & ~mask))
+		return zero_units(q, at, end);
+	r = zero_units(q, at, first);
+	if (r == 0 && first < last)
 		r = clear(q, first, last, unmap ? CLEAR_ZERO : CLEAR_ZERO_KEEP);
-	return r ? r : zero_part(q, last, end - last);
+	return r ? r : zero_units(q, last, end);
 }
 
 int qcow2_discard(struct image *m, uint64_t at, uint64_t bytes)
