@@ -70,7 +70,7 @@ $(BUILD)/build.ninja: | deps-build
 guest: deps-guest $(GUEST)/vmlinuz $(GUEST)/initrd.img
 
 guest-test: deps-guest $(GUEST)/vmlinuz-amd64 $(GUEST)/vmlinuz-686 $(GUEST)/initrd-686.img \
-	$(GUEST)/initrd-modules.img $(GUEST)/xen
+	$(GUEST)/initrd-686-modules.img $(GUEST)/initrd-modules.img $(GUEST)/xen
 
 $(GUEST)/vmlinuz $(GUEST)/modules-cloud.tar &: | deps-guest
 	@$(S) kernel linux-image-cloud-amd64 'linux-image-[0-9]*' $(GUEST)/vmlinuz \
@@ -92,14 +92,19 @@ $(GUEST)/initrd-modules.img: $(GUEST)/busybox $(GUEST)/modules-cloud.tar $(GUEST
 	@$(S) initrd-modules $@ $(GUEST)/busybox scripts/guest-init $(GUEST)/modules-cloud.tar \
 		$(GUEST)/modules-amd64.tar
 
-$(GUEST)/vmlinuz-686: | deps-guest
-	@$(S) depends linux-image-686-pae:i386 'linux-image-[0-9]*' '/boot/vmlinuz-*' $@
+$(GUEST)/vmlinuz-686 $(GUEST)/modules-686.tar &: | deps-guest
+	@$(S) kernel linux-image-686-pae:i386 'linux-image-[0-9]*' $(GUEST)/vmlinuz-686 \
+		$(GUEST)/modules-686.tar
 
 $(GUEST)/busybox-686: | deps-guest
 	@$(S) file busybox-static:i386 /bin/busybox $@
 
 $(GUEST)/initrd-686.img: $(GUEST)/busybox-686 scripts/guest-init scripts/guest-applets.txt
 	@$(S) initrd $@ $(GUEST)/busybox-686 scripts/guest-init
+
+$(GUEST)/initrd-686-modules.img: $(GUEST)/busybox-686 $(GUEST)/modules-686.tar $(GUEST)/busybox \
+		scripts/guest-init scripts/guest-applets.txt
+	@$(S) initrd-modules $@ $(GUEST)/busybox-686 scripts/guest-init $(GUEST)/modules-686.tar
 
 # A Multiboot image that is a package's own: the Xen hypervisor.
 $(GUEST)/xen: | deps-guest

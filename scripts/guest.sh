@@ -186,7 +186,7 @@ make_initrd() {
 # Kernels look for /sbin/modprobe when a file system or protocol is asked for.
 make_initrd_modules() {
 	local out=$1 busybox tar dir
-	busybox=$(realpath "$2")
+	busybox=$(realpath "$guest/busybox") # BUSYBOX may be of another architecture
 	populate "$2" "$3"
 	shift 3
 	mkdir "$work/root/sbin"

@@ -13,7 +13,7 @@ import threading
 import time
 
 import pytest
-from conftest import DOPPEL, GUEST, TIMEOUT
+from conftest import DOPPEL, ENGINES, GUEST, TIMEOUT
 from test_net import free_port
 
 DEBIAN = GUEST / "debian"
@@ -38,7 +38,7 @@ def check(*argv):
 class Debian:
     """One that runs, by its forwarded ssh port. Its console goes to a file."""
 
-    def __init__(self, start, folder, disk, *options, append="", **kw):
+    def __init__(self, start, folder, disk, *options, append="", root="/dev/vda", model="virtio", **kw):
         self.serial = folder / "console"
         self.port = free_port()
         key = folder / "id"  # ssh refuses one that others may read
@@ -47,10 +47,10 @@ class Debian:
         self.ssh = ["ssh", "-i", str(key), "-p", str(self.port), "-o", "BatchMode=yes",
                     "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
                     "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=60", "user@127.0.0.1"]
-        self.guest = start("--disk", disk, "--net", f"user,forward=tcp:127.0.0.1:{self.port}:22",
+        self.guest = start("--disk", disk, "--net", f"user,model={model},forward=tcp:127.0.0.1:{self.port}:22",
                            "--rng", "--serial", f"file={self.serial}", *options, memory="1G",
                            kernel="debian/vmlinuz", initrd="debian/initrd.img",
-                           append=f"root=/dev/vda rw {append}", **kw)
+                           append=f"root={root} rw {append}", **kw)
         self.wait_for_login()
 
     def transcript(self):
@@ -113,6 +113,26 @@ def test_up_and_down(debian, tmp_path, machine, cpus):
     assert it.command("cat /mnt/share/from-host") == "hello from the host"
     it.command("echo hello from the guest | sudo tee /mnt/share/from-guest")
     assert (share / "from-guest").read_text() == "hello from the guest\n"
+    it.poweroff()
+
+
+@pytest.mark.skipif("interpret" not in ENGINES, reason="no engine interprets")
+def test_interpreted(debian):
+    """Every instruction of it by the engine that needs nothing of the host."""
+    it = debian(f"{DEBIAN}/debian.img,overlay,format=raw", "--engine", "interpret", cpus=2)
+    assert it.state() == "running"
+    it.poweroff()
+
+
+def test_without_virtio(debian):
+    """The disk at the IDE controller, the network by an e1000: the general kernel has drivers."""
+    it = debian(f"{DEBIAN}/debian.img,overlay,format=raw,bus=ide", root="/dev/sda", model="e1000")
+    assert it.state() == "running"
+    assert it.command("findmnt -n -o SOURCE /") == "/dev/sda"
+    assert it.command("basename $(readlink /sys/class/net/e*/device/driver)") == "e1000"
+    total = write_files(it)
+    it.command("sync; echo 3 | sudo tee /proc/sys/vm/drop_caches")
+    files_are_there(it, total)
     it.poweroff()
 
 

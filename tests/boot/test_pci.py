@@ -105,3 +105,25 @@ def test_e1000(boot, cpus):
     assert hashlib.md5(Content.data).hexdigest() in said
     server.shutdown()
     power_off(guest)
+
+
+@slow
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_32_bit_kernel_with_disk_and_network(boot, tmp_path, cpus):
+    """Addresses beyond 4 GiB, too: this kernel has PAE."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Content)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    disk = tmp_path / "disk"
+    disk.write_bytes(Content.data[:2 << 20] + bytes(2 << 20))
+    guest = boot("--disk", f"{disk},format=raw", "--net", "user", kernel="vmlinuz-686", memory="5G",
+                 initrd="initrd-686-modules.img", cpus=cpus)
+    assert guest.shell()[1] == "i686"
+    guest.command("stty columns 1000")
+    assert hashlib.md5(Content.data[:2 << 20]).hexdigest() in guest.command("head -c 2097152 /dev/vda | md5sum")
+    guest.command("ip link set eth0 up; ip addr add 10.0.2.15/24 dev eth0")
+    said = guest.command(f"wget -q -O - http://10.0.2.2:{server.server_port}/ >/tmp/got; md5sum </tmp/got")
+    assert hashlib.md5(Content.data).hexdigest() in said
+    guest.command("dd if=/tmp/got of=/dev/vda bs=1M count=2 seek=2 conv=fsync 2>/dev/null")
+    server.shutdown()
+    power_off(guest)
+    assert disk.read_bytes() == Content.data[:2 << 20] * 2

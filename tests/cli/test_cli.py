@@ -438,3 +438,77 @@ def test_port_that_is_taken(guest):
         r = doppel("run", "--kernel", guest("p"), "--net", f"user,forward=tcp:{port}:22")
     assert r.returncode == 4
     assert f"cannot listen on tcp port {port}: Address already in use" in r.stderr
+
+
+# ---- what the user who runs it may not do, and what others are doing
+
+def without_rights(*args):
+    """As a user without privileges; root keeps its files, but none of its capabilities."""
+    drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+    return subprocess.run([*drop, DOPPEL, *args], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=60)
+
+
+def test_tap_without_permission(guest):
+    try:
+        os.close(os.open("/dev/net/tun", os.O_RDWR))
+    except OSError as error:
+        pytest.skip(f"/dev/net/tun: {error.strerror}")
+    r = without_rights("run", "--kernel", guest("p"), "--net", "tap=doppel-none")
+    assert r.returncode == 4
+    assert "net tap: no permission for doppel-none" in r.stderr and "ip tuntap add dev doppel-none" in r.stderr
+
+
+def test_port_without_permission(guest):
+    with open("/proc/sys/net/ipv4/ip_unprivileged_port_start") as f:
+        port = int(f.read()) - 1
+    if port < 1:
+        pytest.skip("this host lets everybody listen at every port")
+    r = without_rights("run", "--kernel", guest("p"), "--net", f"user,forward=tcp:127.0.0.1:{port}:22")
+    assert r.returncode == 4
+    assert f"cannot listen on tcp port {port} of 127.0.0.1: Permission denied" in r.stderr
+
+
+@pytest.mark.parametrize("option,words", [
+    ("--share", "share {}: this user may not read it"),
+    ("--disk", "disk {}: no permission to write; see readonly and overlay")])
+def test_files_without_permission(guest, tmp_path, option, words):
+    path = tmp_path / "closed"
+    if option == "--share":
+        path.mkdir()
+        path.chmod(0)
+    else:
+        path.write_bytes(bytes(4096))
+        path.chmod(0o444)
+    r = without_rights("run", "--kernel", guest("p"), option, f"{path}:tag" if option == "--share" else str(path))
+    path.chmod(0o700)
+    assert r.returncode == 4
+    assert words.format(path) in r.stderr and r.stderr.count("\n") == 1
+
+
+def test_backing_file_is_missing(guest, tmp_path):
+    base, top = tmp_path / "base", tmp_path / "top"
+    assert doppel("disk", "create", str(base), "1M").returncode == 0
+    assert doppel("disk", "create", str(top), "--backing", "base").returncode == 0
+    base.unlink()
+    for args in (["run", "--kernel", guest("p"), "--disk", str(top)], ["disk", "convert", str(top), "x"]):
+        r = doppel(*args)
+        assert r.returncode == 4
+        assert f"disk {base}: no such file, backing {top}" in r.stderr and r.stderr.count("\n") == 1
+
+
+def test_two_machines_on_one_image(guest, tmp_path):
+    disk = tmp_path / "disk"
+    assert doppel("disk", "create", str(disk), "1M").returncode == 0
+    argv = [DOPPEL, "run", "--kernel", guest("oah"), "--disk", str(disk)]
+    first = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                             text=True)
+    assert "engine" in first.stderr.readline()  # the image is open by then
+    for args in (argv[1:], ["disk", "check", "--repair", str(disk)]):
+        r = doppel(*args)
+        assert r.returncode == 4
+        assert f"disk {disk}: in use by another process" in r.stderr
+    assert doppel("run", "--kernel", guest("p", "p"), "--disk", f"{disk},overlay").returncode == 4
+    first.terminate()
+    assert first.wait(60) == 8
+    assert doppel("run", "--kernel", guest("p", "p"), "--disk", str(disk)).returncode == 0

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "backend/block/format.h"
 #include "backend/block/uring.h"
@@ -76,8 +77,17 @@ static void finish_later(struct disk *d, struct block_request *r, int error)
 		worker_post(&k, &d->deliver);
 }
 
+/* The guest sees an I/O error, and people at the host why. Damage has been told of. */
+static void tell(struct disk *d, const struct block_request *r, int error)
+{
+	if (error == -ENOSPC || error == -EDQUOT || error == -EFBIG || error == -EIO)
+		image_warn(d->image, "cannot %s: %s; the guest sees I/O errors",
+			   r->op == BLOCK_READ ? "read" : "write", strerror(-error));
+}
+
 static void finish(struct disk *d, struct block_request *r, int error)
 {
+	tell(d, r, error);
 	r->done(r, error);
 	io_loop_end(d->loop);
 }

@@ -36,6 +36,12 @@ int p9_open_root(struct p9_share *s, struct error *err)
 	if (fd < 0)
 		return error_set(err, -errno, "share %s: %s", s->dir,
 				 errno == ENOENT ? "no such folder" : strerror(errno));
+	if (faccessat(fd, ".", R_OK | X_OK, AT_EACCESS) < 0) {
+		r = -errno;
+		close(fd);
+		return error_set(err, r, "share %s: %s", s->dir,
+				 r == -EACCES ? "this user may not read it" : strerror(-r));
+	}
 	probe = open_beneath(fd, ".");
 	s->openat2 = probe >= 0;
 	if (probe >= 0)
