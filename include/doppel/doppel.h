@@ -105,8 +105,9 @@ int doppel_start(struct doppel_vm *vm, struct doppel_error *err);
 /* Wait until it ends (or timeout_ms passes: -ETIMEDOUT; negative = for ever). out may be NULL.
  * -EINVAL if it was never started. */
 int doppel_wait(struct doppel_vm *vm, int timeout_ms, struct doppel_result *out);
-/* Pause returns when all CPUs stand between two instructions, and virtual time with them; resume
- * lets them go on. -ESRCH if the machine does not run (any more). */
+/* Pause returns when all CPUs stand between two instructions, and devices and virtual time with them:
+ * requests that were under way are done, nothing changes the guest's memory. Resume lets all go on.
+ * -ESRCH if the machine does not run (any more). */
 int doppel_pause(struct doppel_vm *vm);
 int doppel_resume(struct doppel_vm *vm);
 /* Stop for good; returns 0 when the threads have ended. Also right before doppel_start, which then

@@ -12,10 +12,11 @@ struct io_loop {
 	uv_async_t wake; /* posted, or stop */
 	bool synchronous, running, stop;
 	pthread_t thread;
-	pthread_mutex_t lock; /* guards posted to called */
+	pthread_mutex_t lock; /* guards what follows, and stop */
 	pthread_cond_t settled;
 	struct work *posted, **posted_end;
-	unsigned busy; /* requests, and the list being carried out */
+	unsigned busy;	   /* requests, and the list being carried out */
+	bool held, parked; /* asked to stand; stands */
 };
 
 static void carry_out(struct io_loop *l)
@@ -36,12 +37,25 @@ static void carry_out(struct io_loop *l)
 	io_loop_end(l);
 }
 
+/* Lock held. What is posted may wait, requests may not: they write to the guest's memory. */
+static void park(struct io_loop *l)
+{
+	if (!l->held || l->busy)
+		return;
+	l->parked = true;
+	pthread_cond_broadcast(&l->settled);
+	while (l->held && !l->stop)
+		pthread_cond_wait(&l->settled, &l->lock);
+	l->parked = false;
+}
+
 static void on_wake(uv_async_t *a)
 {
 	struct io_loop *l = a->data;
 
 	carry_out(l);
 	pthread_mutex_lock(&l->lock);
+	park(l);
 	if (l->stop && !l->posted && !l->busy)
 		uv_stop(&l->uv);
 	pthread_mutex_unlock(&l->lock);
@@ -159,6 +173,7 @@ void io_loop_stop(struct io_loop *l)
 		return;
 	pthread_mutex_lock(&l->lock);
 	l->stop = true;
+	pthread_cond_broadcast(&l->settled);
 	pthread_mutex_unlock(&l->lock);
 	uv_async_send(&l->wake);
 	pthread_join(l->thread, NULL);
@@ -216,7 +231,7 @@ void io_loop_end(struct io_loop *l)
 	l->busy--;
 	if (!l->busy && !l->posted)
 		pthread_cond_broadcast(&l->settled);
-	if (!l->busy && l->stop)
+	if (!l->busy && (l->stop || l->held))
 		uv_async_send(&l->wake);
 	pthread_mutex_unlock(&l->lock);
 }
@@ -238,8 +253,28 @@ void io_loop_settle(struct io_loop *l)
 		return;
 	}
 	pthread_mutex_lock(&l->lock);
-	while (l->busy || l->posted)
+	while (l->busy || (l->posted && !(l->held && l->parked)))
 		pthread_cond_wait(&l->settled, &l->lock);
+	pthread_mutex_unlock(&l->lock);
+}
+
+void io_loop_hold(struct io_loop *l)
+{
+	if (!l->running)
+		return;
+	pthread_mutex_lock(&l->lock);
+	l->held = true;
+	uv_async_send(&l->wake);
+	while (!l->parked)
+		pthread_cond_wait(&l->settled, &l->lock);
+	pthread_mutex_unlock(&l->lock);
+}
+
+void io_loop_release(struct io_loop *l)
+{
+	pthread_mutex_lock(&l->lock);
+	l->held = false;
+	pthread_cond_broadcast(&l->settled);
 	pthread_mutex_unlock(&l->lock);
 }
 

@@ -42,6 +42,13 @@ void io_loop_end(struct io_loop *l);
 /* Wait until none is left and nothing is posted. From any thread but the I/O thread. */
 void io_loop_settle(struct io_loop *l);
 
+/* Bring the thread to a stand, and let it go on. Hold returns when no request is being worked on;
+ * from then on nothing is carried out and no descriptor served, and what is posted waits, until
+ * release or stop. Settle has nothing to wait for then. Both do nothing to a loop that has no
+ * thread. From any thread but the I/O thread. */
+void io_loop_hold(struct io_loop *l);
+void io_loop_release(struct io_loop *l);
+
 /* A synchronous loop: carry out what is posted and what descriptors are ready, until nothing is
  * posted and no request is being worked on. Returns whether there was anything. */
 bool io_loop_turn(struct io_loop *l);

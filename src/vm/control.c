@@ -153,6 +153,8 @@ int doppel_pause(struct doppel_vm *vm)
 	if (!running(vm))
 		r = -ESRCH;
 	pthread_mutex_unlock(&vm->control);
+	if (r == 0) /* no CPU adds requests any more; the last ones' interrupts wait for the CPUs */
+		io_loop_hold(vm->io);
 	if (r == 0 && !vm->cfg.counted)
 		vm_real_freeze(vm, true);
 	pthread_mutex_unlock(&vm->api);
@@ -169,6 +171,8 @@ int doppel_resume(struct doppel_vm *vm)
 	pthread_mutex_unlock(&vm->control);
 	if (was && !vm->cfg.counted)
 		vm_real_freeze(vm, false);
+	if (was)
+		io_loop_release(vm->io);
 	pthread_mutex_lock(&vm->control);
 	vm->paused = false;
 	update_hold(vm);

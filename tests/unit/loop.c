@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "backend/loop.h"
 
@@ -149,12 +150,50 @@ static void settles(void **state)
 	}
 }
 
+/* Requests end before it stands; what is posted waits, and a reset need not wait for that. */
+static void held(void **state)
+{
+	struct io_loop *l = make(false);
+	struct request r = {.loop = l};
+	struct count c, endless;
+
+	count_init(&endless, l, 1 << 30);
+	worker_post(&endless.worker, &endless.work);
+	io_loop_call(l, request_begin, &r);
+	io_loop_hold(l);
+	assert_true(r.done);
+	int before = endless.runs;
+	count_init(&c, l, 0);
+	worker_post(&c.worker, &c.work);
+	usleep(10000);
+	assert_int_equal(c.runs, 0);
+	assert_int_equal(endless.runs, before);
+	io_loop_settle(l);
+	io_loop_hold(l); /* once more makes no difference */
+	endless.again = 0;
+	io_loop_release(l);
+	io_loop_settle(l);
+	assert_int_equal(c.runs, 1);
+	assert_true(endless.runs > before);
+	for (int i = 0; i < 1000; i++) {
+		io_loop_hold(l);
+		worker_post(&c.worker, &c.work);
+		io_loop_release(l);
+	}
+	io_loop_hold(l);
+	before = c.runs;
+	worker_post(&c.worker, &c.work);
+	io_loop_stop(l); /* a thread that stands ends, too */
+	assert_int_equal(c.runs, before + 1);
+	io_loop_destroy(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(posted),      cmocka_unit_test(posted_before_stop),
 		cmocka_unit_test(synchronous), cmocka_unit_test(called),
-		cmocka_unit_test(settles),
+		cmocka_unit_test(settles),     cmocka_unit_test(held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

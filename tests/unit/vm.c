@@ -179,6 +179,39 @@ static void pause_stands(void **state)
 	}
 }
 
+static uint32_t count_of(struct guest *g)
+{
+	uint32_t v;
+
+	assert_int_equal(doppel_memory_read(g->vm, 0x1010, &v, sizeof(v)), 0);
+	return v;
+}
+
+/* Devices stand, too: no thread of the machine writes to its memory while it is paused. */
+static void pause_stops_devices(void **state)
+{
+	struct guest g;
+	uint32_t before = 0, enough = 1;
+
+	create(&g, "wj", 1, DOPPEL_CLOCK_REAL);
+	doppel_start(g.vm, NULL);
+	for (int n = 0; n < 20; n++) {
+		usleep(1000);
+		assert_int_equal(doppel_pause(g.vm), 0);
+		before = count_of(&g);
+		usleep(1000);
+		assert_int_equal(count_of(&g), before);
+		if (n == 10)
+			assert_int_equal(doppel_reset(g.vm), 0);
+		assert_int_equal(doppel_resume(g.vm), 0);
+	}
+	usleep(10000);
+	doppel_pause(g.vm);
+	assert_int_not_equal(count_of(&g), before);
+	assert_int_equal(doppel_memory_write(g.vm, 0x1014, &enough, sizeof(enough)), 0);
+	destroy(&g);
+}
+
 static void reset_boots_again(void **state)
 {
 	struct guest g;
@@ -372,6 +405,7 @@ int main(void)
 		cmocka_unit_test(lockstep_difference),
 		cmocka_unit_test(stop_and_destroy),
 		cmocka_unit_test(pause_stands),
+		cmocka_unit_test(pause_stops_devices),
 		cmocka_unit_test(reset_boots_again),
 		cmocka_unit_test(input_reaches_guest),
 		cmocka_unit_test(idle_costs_nothing),

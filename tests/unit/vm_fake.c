@@ -9,7 +9,7 @@
  *	dC  debug exit with C - '0'         c   triple fault
  *	j   jump to 0                       e   write received bytes, then 'p' if one was '!'
  *	T   write the time in hex           mX  store X at 0x1000 + CPU number
- *	x   lockstep: the engines differ
+ *	x   lockstep: the engines differ     w   have a device count at 0x1010 until 0x1014 is set
  */
 #include "test.h"
 
@@ -30,6 +30,7 @@ struct machine {
 	uint8_t rx[4];
 	size_t rx_len;
 	unsigned resets;
+	struct work counting;
 };
 
 struct engine_cpu {
@@ -72,6 +73,15 @@ static void print_time(struct machine *m)
 	int n = snprintf(s, sizeof(s), "%llx ", (unsigned long long)clock_now(m->cfg.clock));
 
 	emit(m, s, (size_t)n);
+}
+
+static void count(void *opaque)
+{
+	struct machine *m = opaque;
+
+	++*(volatile uint32_t *)&m->ram[0x1010];
+	if (!*(volatile uint8_t *)&m->ram[0x1014])
+		worker_post(&m->cfg.worker, &m->counting);
 }
 
 /* One instruction, under the machine lock. */
@@ -117,6 +127,9 @@ static void step(struct machine *m, struct x86_cpu *cpu)
 	case 'm':
 		m->ram[0x1000 + cpu->index] = p[1];
 		cpu->rip++;
+		break;
+	case 'w':
+		worker_post(&m->cfg.worker, &m->counting);
 		break;
 	}
 }
@@ -233,6 +246,7 @@ static int create(struct machine **out, const struct machine_config *cfg, struct
 
 	m->cfg = *cfg;
 	m->cpus = cpus;
+	m->counting = (struct work){.run = count, .opaque = m};
 	m->ram = host_ram_map(cfg->memory_bytes);
 	space_init(&m->space, cfg->lock, cfg->trace, TRACE_MMIO);
 	space_map_ram(&m->space, 0, cfg->memory_bytes, m->ram, false);
