@@ -18,7 +18,7 @@ enum block_op {
 	BLOCK_ZERO,    /* reads as zeroes afterwards */
 };
 
-enum { BLOCK_SECTOR = 512, BLOCK_PIECES_MAX = 256 };
+enum { BLOCK_SECTOR = 512, BLOCK_PIECES_MAX = 512 };
 
 /* One request; belongs to the controller, which keeps it and the memory it points to until done. */
 struct block_request {

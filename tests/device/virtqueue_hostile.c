@@ -209,7 +209,7 @@ static void test_long_chain(void **state)
 		s[i] = (struct fake_seg){FAKE_DATA + i, 1, 0};
 	for (int packed = 0; packed < 2; packed++) {
 		for (int indirect = 0; indirect < 2; indirect++) {
-			begin(packed, 512);
+			begin(packed, 1024);
 			indirect ? fake_add_indirect(&f, s, VIRTQ_SEGS_MAX)
 				 : fake_add(&f, s, VIRTQ_SEGS_MAX);
 			assert_int_equal(virtqueue_pop(&q, &chain), 1);

@@ -54,7 +54,7 @@ enum {
 };
 
 enum {
-	QUEUE_ENTRIES = 256,
+	QUEUE_ENTRIES = 512,
 	SEGS_MAX = VIRTQ_SEGS_MAX - 2, /* beside header and status */
 	RANGE_SECTORS_MAX = 1 << 22,   /* 2 GiB */
 };

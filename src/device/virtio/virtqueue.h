@@ -19,7 +19,7 @@
 
 enum {
 	VIRTQ_SIZE_MAX = 1024, /* entries; powers of two only */
-	VIRTQ_SEGS_MAX = 256,  /* segments of one chain; a longer one breaks the queue */
+	VIRTQ_SEGS_MAX = 512,  /* segments of one chain; a longer one breaks the queue */
 };
 
 enum virtq_area { VIRTQ_DESC, VIRTQ_DRIVER, VIRTQ_DEVICE, VIRTQ_AREAS };
