@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
+enum { ROUNDS_MAX = 8 };
+
 struct io_loop {
 	uv_loop_t uv;
 	uv_async_t wake; /* posted, or stop */
@@ -17,9 +19,11 @@ struct io_loop {
 	struct work *posted, **posted_end;
 	unsigned busy;	   /* requests, and the list being carried out */
 	bool held, parked; /* asked to stand; stands */
+	bool looks;	   /* the thread will see what is posted without being woken */
 };
 
-static void carry_out(struct io_loop *l)
+/* looks: the caller will look for more by itself. */
+static void carry_out(struct io_loop *l, bool looks)
 {
 	struct work *w, *next;
 
@@ -28,6 +32,7 @@ static void carry_out(struct io_loop *l)
 	l->posted = NULL;
 	l->posted_end = &l->posted;
 	l->busy++;
+	l->looks = looks;
 	pthread_mutex_unlock(&l->lock);
 	for (; w; w = next) {
 		next = w->next; /* w may be posted again at once */
@@ -49,14 +54,25 @@ static void park(struct io_loop *l)
 	l->parked = false;
 }
 
+/* Rounds of what is posted until nothing is, but not for ever: descriptors have their turn. While
+ * it looks by itself, nobody need wake it. */
 static void on_wake(uv_async_t *a)
 {
 	struct io_loop *l = a->data;
+	bool more = true;
 
-	carry_out(l);
+	for (unsigned i = 0; more && i < ROUNDS_MAX; i++) {
+		carry_out(l, i + 1 < ROUNDS_MAX);
+		pthread_mutex_lock(&l->lock);
+		more = l->posted != NULL && !l->held;
+		l->looks = l->looks && more;
+		pthread_mutex_unlock(&l->lock);
+	}
 	pthread_mutex_lock(&l->lock);
 	park(l);
-	if (l->stop && !l->posted && !l->busy)
+	if (l->posted)
+		uv_async_send(&l->wake);
+	else if (l->stop && !l->busy)
 		uv_stop(&l->uv);
 	pthread_mutex_unlock(&l->lock);
 }
@@ -67,7 +83,7 @@ static void post(void *opaque, struct work *w)
 	bool first;
 
 	pthread_mutex_lock(&l->lock);
-	first = l->posted == NULL;
+	first = l->posted == NULL && !l->looks;
 	w->next = NULL;
 	*l->posted_end = w;
 	l->posted_end = &w->next;
@@ -284,7 +300,7 @@ bool io_loop_turn(struct io_loop *l)
 
 	while (unsettled(l)) {
 		any = true;
-		carry_out(l);
+		carry_out(l, false);
 		/* Only a request can be waited for; what is posted is carried out at once. */
 		uv_run(&l->uv, l->busy && !l->posted ? UV_RUN_ONCE : UV_RUN_NOWAIT);
 	}

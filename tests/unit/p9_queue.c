@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <pthread.h>
+#include <sys/uio.h>
 #include <time.h>
 
 #include "backend/loop.h"
@@ -186,6 +187,15 @@ static struct job *go_flush(struct jobs *all, uint16_t old, uint16_t tag)
 	return job_go(all, tag);
 }
 
+static struct job *go_read(struct jobs *all, uint32_t fid, uint64_t offset, uint16_t tag)
+{
+	rig_begin(&all->rig, P9_TREAD);
+	p9_put(&all->rig.out, fid, 4);
+	p9_put(&all->rig.out, offset, 8);
+	p9_put(&all->rig.out, 1000, 4);
+	return job_go(all, tag);
+}
+
 static void test_one_that_blocks_holds_up_no_other(void **state)
 {
 	struct jobs *all = jobs_new(false);
@@ -263,6 +273,59 @@ static void test_flush_of_what_is_queued(void **state)
 	io_loop_settle(all->loop);
 	for (unsigned i = 0; i < P9_THREADS; i++)
 		assert_int_equal(slow[i]->answer[4], P9_TREADDIR + 1);
+	jobs_free(all);
+}
+
+static bool reads_without_waiting(struct jobs *all, const char *name)
+{
+	int fd = open(rig_path(&all->rig, name), O_RDONLY);
+	char byte;
+	struct iovec v = {&byte, 1};
+	bool yes = fd >= 0 && preadv2(fd, &v, 1, 0, RWF_NOWAIT) == 1;
+
+	close(fd);
+	return yes;
+}
+
+/* What is in the page cache needs no thread, and so none that is free. */
+static void test_data_needs_no_thread(void **state)
+{
+	struct jobs *all = jobs_new(false);
+	struct job *slow[P9_THREADS], *put, *got, *past;
+	struct p9_held h[P9_THREADS];
+
+	rig_file(&all->rig, "file", "old contents");
+	assert_int_equal(rig_walk(&all->rig, RIG_ROOT, 5, "file"), 0);
+	assert_int_equal(rig_open(&all->rig, 5, O_RDWR), 0);
+	for (uint32_t i = 0; i < P9_THREADS; i++) {
+		h[i] = block(all, 10 + i);
+		slow[i] = go_readdir(all, 10 + i, (uint16_t)i);
+	}
+	wait_running(all->rig.share, P9_THREADS);
+	rig_begin(&all->rig, P9_TWRITE);
+	p9_put(&all->rig.out, 5, 4);
+	p9_put(&all->rig.out, 0, 8);
+	p9_put(&all->rig.out, 3, 4);
+	p9_put_bytes(&all->rig.out, "new", 3);
+	put = job_go(all, 50);
+	while (!order(put))
+		nap();
+	assert_int_equal(put->answer[4], P9_TWRITE + 1);
+	assert_int_equal(put->answer[7], 3);
+	got = go_read(all, 5, 0, 51);
+	past = go_read(all, 5, 100, 52);
+	while (reads_without_waiting(all, "file") && (!order(got) || !order(past)))
+		nap();
+	for (uint32_t i = 0; i < P9_THREADS; i++) {
+		assert_int_equal(order(slow[i]), 0);
+		pthread_mutex_unlock(&h[i].fid->busy);
+		p9_release(all->rig.share, &h[i]);
+	}
+	io_loop_settle(all->loop);
+	assert_int_equal(got->bytes, 11 + 12);
+	assert_memory_equal(got->answer + 11, "new contents", 12);
+	assert_int_equal(past->bytes, 11);
+	assert_int_equal(past->answer[4], P9_TREAD + 1);
 	jobs_free(all);
 }
 
@@ -365,6 +428,7 @@ int main(void)
 		cmocka_unit_test(test_one_that_blocks_holds_up_no_other),
 		cmocka_unit_test(test_flush),
 		cmocka_unit_test(test_flush_of_what_is_queued),
+		cmocka_unit_test(test_data_needs_no_thread),
 		cmocka_unit_test(test_version_while_one_runs),
 		cmocka_unit_test(test_storm),
 	};

@@ -8,6 +8,7 @@
 
 #include "backend/p9/share.h"
 #include "base/bits.h"
+#include "host/host.h"
 
 _Static_assert(sizeof(struct io_piece) == sizeof(struct iovec) &&
 		       offsetof(struct io_piece, len) == offsetof(struct iovec, iov_len),
@@ -27,6 +28,7 @@ enum {
 };
 
 enum { PIECES_MAX = VIRTQ_SEGS_MAX };
+enum { WRITE_SLOW_NS = 2000000, WRITE_PENALTY_NS = 500000000 };
 
 static int host_flags(uint32_t flags)
 {
@@ -208,6 +210,20 @@ static int opened(struct p9_share *s, const struct p9_held *h, bool write)
 	return fd < 0 ? -EBADF : fd;
 }
 
+/* What the page cache has; -EAGAIN unless that is all there is to read. */
+static ssize_t read_now(int fd, const struct iovec *piece, int n, uint64_t offset, size_t count)
+{
+	ssize_t got = preadv2(fd, piece, n, (off_t)offset, RWF_NOWAIT);
+	struct stat st;
+
+	if (got == (ssize_t)count)
+		return got;
+	if (got >= 0 && fstat(fd, &st) == 0 && offset + (uint64_t)got >= (uint64_t)st.st_size)
+		return got;
+	errno = EAGAIN; /* a real error will be met again */
+	return -1;
+}
+
 static int read_file(struct p9_call *c, const struct p9_held *h, uint64_t offset, size_t count)
 {
 	struct iovec piece[PIECES_MAX];
@@ -222,7 +238,8 @@ static int read_file(struct p9_call *c, const struct p9_held *h, uint64_t offset
 		return -EINVAL;
 	n = pieces_cut(c->request->in, c->request->ins, P9_READ_HEADER, count, piece);
 	do {
-		got = preadv(fd, piece, n, (off_t)offset);
+		got = c->now ? read_now(fd, piece, n, offset, count)
+			     : preadv(fd, piece, n, (off_t)offset);
 	} while (got < 0 && errno == EINTR);
 	if (got < 0)
 		return -errno;
@@ -249,10 +266,32 @@ int p9_read(struct p9_call *c)
 		return r;
 	if (p9_fid_use(h.fid) == P9_FID_PATH)
 		r = read_file(c, &h, offset, count);
+	else if (c->now)
+		r = -EAGAIN;
 	else
 		r = p9_xattr_read(c, h.fid, offset, count);
 	p9_release(c->share, &h);
 	return r;
+}
+
+/* The page cache takes microseconds, unless the host is short of clean pages or there is none: one
+ * that does not sends the next ones to threads. */
+static ssize_t write_now(struct p9_share *s, int fd, const struct iovec *piece, int n,
+			 uint64_t offset)
+{
+	uint64_t begin = host_time_ns(), end;
+	int flags = fcntl(fd, F_GETFL);
+	ssize_t put;
+
+	if (begin < s->slow_until_ns || flags < 0 || (flags & (O_DSYNC | O_SYNC))) {
+		errno = EAGAIN;
+		return -1;
+	}
+	put = pwritev(fd, piece, n, (off_t)offset);
+	end = host_time_ns();
+	if (end - begin > WRITE_SLOW_NS)
+		s->slow_until_ns = end + WRITE_PENALTY_NS;
+	return put;
 }
 
 static int write_file(struct p9_call *c, const struct p9_held *h, uint64_t offset, size_t count)
@@ -267,7 +306,8 @@ static int write_file(struct p9_call *c, const struct p9_held *h, uint64_t offse
 		return -EINVAL;
 	n = pieces_cut(c->request->out, c->request->outs, P9_WRITE_HEADER, count, piece);
 	do {
-		put = pwritev(fd, piece, n, (off_t)offset);
+		put = c->now ? write_now(c->share, fd, piece, n, offset)
+			     : pwritev(fd, piece, n, (off_t)offset);
 	} while (put < 0 && errno == EINTR);
 	if (put < 0)
 		return -errno;
@@ -293,6 +333,8 @@ int p9_write(struct p9_call *c)
 		return r;
 	if (p9_fid_use(h.fid) == P9_FID_PATH)
 		r = write_file(c, &h, offset, count);
+	else if (c->now)
+		r = -EAGAIN;
 	else
 		r = p9_xattr_write(c, h.fid, offset, count);
 	p9_release(c->share, &h);

@@ -1,6 +1,7 @@
 /*
  * The requests of a 9P share: threads that carry them out beside each other, for a call of the
- * host's file system may block; the I/O thread hands them in and hears of the answers. On a
+ * host's file system may block; the I/O thread hands them in and hears of the answers. Reads and
+ * writes of the page cache it does itself: handing them on takes longer. On a
  * synchronous loop the I/O thread itself carries them out, in order.
  *
  * A request is queued, then running, then finished. Tflush takes what is still queued off the
@@ -172,7 +173,7 @@ static void *thread(void *opaque)
 	struct p9_scratch *scratch;
 
 	pthread_mutex_lock(&s->queue_lock);
-	scratch = s->scratch[s->scratches++];
+	scratch = s->scratch[++s->scratches];
 	for (;;) {
 		while (!s->queued && !s->stop)
 			pthread_cond_wait(&s->queue_more, &s->queue_lock);
@@ -198,26 +199,46 @@ static void turn(void *opaque)
 	tell(s);
 }
 
-/* The tag as it is now, for Tflush; what is carried out is read again. */
-static uint16_t peek_tag(const struct p9_request *r)
+/* Type and tag as they are now, the tag for Tflush; what is carried out is read again. */
+static uint8_t peek(struct p9_request *r)
 {
 	uint8_t header[P9_HEADER];
 	struct p9_in in = {.at = header, .end = header};
+	uint8_t type;
 
 	in.end += p9_gather(r->out, r->outs, 0, header, sizeof(header));
-	p9_take(&in, 5);
-	return p9_take16(&in);
+	p9_take32(&in);
+	type = p9_take8(&in);
+	r->tag = p9_take16(&in);
+	r->type = 0;
+	return type;
+}
+
+/* No Tflush asks for it meanwhile: that would come behind it. */
+static bool answer_now(struct p9_share *s, struct p9_request *r)
+{
+	size_t answer = p9_serve_now(s, s->scratch[0], r);
+
+	if (answer == P9_LATER)
+		return false;
+	pthread_mutex_lock(&s->queue_lock);
+	finish(s, r, answer);
+	pthread_mutex_unlock(&s->queue_lock);
+	return true;
 }
 
 void p9_queue_submit(void *share, struct p9_request *r)
 {
 	struct p9_share *s = share;
 	struct worker k = io_loop_worker(s->loop);
+	uint8_t type = peek(r);
 
-	r->tag = peek_tag(r);
-	r->type = 0;
 	r->waiting = NULL;
 	io_loop_begin(s->loop);
+	if (s->threads && (type == P9_TREAD || type == P9_TWRITE) && answer_now(s, r)) {
+		worker_post(&k, &s->finish);
+		return;
+	}
 	pthread_mutex_lock(&s->queue_lock);
 	push(&s->queued_end, r);
 	pthread_cond_signal(&s->queue_more);
@@ -251,7 +272,7 @@ int p9_queue_start(struct p9_share *s, struct error *err)
 	s->queued_end = &s->queued;
 	s->finished_end = &s->finished;
 	s->finish = (struct work){.run = direct ? turn : tell, .opaque = s};
-	for (unsigned i = 0; i < (direct ? 1 : P9_THREADS); i++) {
+	for (unsigned i = 0; i < (direct ? 1 : P9_THREADS + 1); i++) {
 		s->scratch[i] = malloc(sizeof(struct p9_scratch));
 		if (!s->scratch[i])
 			return error_set(err, -ENOMEM, "share %s: out of memory", s->dir);
@@ -267,7 +288,7 @@ void p9_queue_stop(struct p9_share *s)
 	pthread_mutex_unlock(&s->queue_lock);
 	while (s->threads)
 		pthread_join(s->thread[--s->threads], NULL);
-	for (unsigned i = 0; i < P9_THREADS; i++) {
+	for (unsigned i = 0; i <= P9_THREADS; i++) {
 		free(s->scratch[i]);
 		s->scratch[i] = NULL;
 	}

@@ -123,9 +123,9 @@ static int admit(struct p9_call *c, uint8_t type, uint32_t size)
 	return c->share->readonly && h->changes ? -EROFS : 0;
 }
 
-size_t p9_serve(struct p9_share *s, struct p9_scratch *scratch, struct p9_request *r)
+static size_t serve(struct p9_share *s, struct p9_scratch *scratch, struct p9_request *r, bool now)
 {
-	struct p9_call c = {.share = s, .request = r, .scratch = scratch};
+	struct p9_call c = {.share = s, .request = r, .scratch = scratch, .now = now};
 	size_t got = p9_gather(r->out, r->outs, 0, scratch->message, P9_MESSAGE_MAX), len;
 	uint32_t size;
 	uint16_t tag;
@@ -138,6 +138,8 @@ size_t p9_serve(struct p9_share *s, struct p9_scratch *scratch, struct p9_reques
 	tag = p9_take16(&c.in);
 	if (c.in.bad)
 		return p9_serve_error(r, P9_NOTAG, -EINVAL);
+	if (now && type != P9_TREAD && type != P9_TWRITE) /* the client may have changed it */
+		return P9_LATER;
 	p9_queue_begun(s, r, type, tag);
 	if (size < got)
 		c.in.end = scratch->message + (size < P9_HEADER ? P9_HEADER : size);
@@ -157,6 +159,8 @@ size_t p9_serve(struct p9_share *s, struct p9_scratch *scratch, struct p9_reques
 	} else if (error == 0) {
 		error = p9_handler(type)->handle(&c);
 	}
+	if (now && error == -EAGAIN)
+		return P9_LATER;
 	if (error == 0 && (c.out.full || r->in_bytes < P9_HEADER))
 		error = -EMSGSIZE;
 	if (error)
@@ -165,4 +169,14 @@ size_t p9_serve(struct p9_share *s, struct p9_scratch *scratch, struct p9_reques
 	put_header(&c, type, tag);
 	scatter(r, scratch->answer, c.out.len);
 	return len;
+}
+
+size_t p9_serve(struct p9_share *s, struct p9_scratch *scratch, struct p9_request *r)
+{
+	return serve(s, scratch, r, false);
+}
+
+size_t p9_serve_now(struct p9_share *s, struct p9_scratch *scratch, struct p9_request *r)
+{
+	return serve(s, scratch, r, true);
 }

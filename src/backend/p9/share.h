@@ -90,8 +90,10 @@ struct p9_share {
 	bool stop;
 	unsigned threads;
 	pthread_t thread[P9_THREADS];
-	struct p9_scratch *scratch[P9_THREADS]; /* of each thread; of the loop, if synchronous */
-	unsigned scratches;			/* taken */
+	struct p9_scratch *scratch[P9_THREADS + 1]; /* of the loop, then of each thread */
+	unsigned scratches;			    /* taken by threads */
+	uint64_t slow_until_ns; /* writes took long: have threads do them until then; the I/O
+				   thread's */
 };
 
 /* A request being carried out. */
@@ -102,6 +104,7 @@ struct p9_call {
 	struct p9_in in;
 	struct p9_out out; /* header first */
 	size_t data;	   /* Rread: bytes put straight into the client's memory */
+	bool now;	   /* -EAGAIN rather than wait for the host's disk */
 	uint32_t msize;
 };
 
@@ -116,6 +119,9 @@ const struct p9_handler *p9_handler(uint8_t type); /* NULL: unknown */
 /* serve.c: the answer's length, or P9_LATER: the request waits for another (Tflush). */
 #define P9_LATER SIZE_MAX
 size_t p9_serve(struct p9_share *s, struct p9_scratch *scratch, struct p9_request *r);
+/* On the I/O thread: the same for a Tread or Twrite, if it need not wait for the host's disk; else
+ * P9_LATER, and nothing is done. */
+size_t p9_serve_now(struct p9_share *s, struct p9_scratch *scratch, struct p9_request *r);
 size_t p9_serve_error(struct p9_request *r, uint16_t tag, int error);
 /* Copy [skip, skip + len) out of pieces; how much there was. */
 size_t p9_gather(const struct io_piece *piece, unsigned pieces, size_t skip, void *buf, size_t len);
