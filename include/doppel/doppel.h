@@ -61,7 +61,7 @@ struct doppel_config {
 	const char *stress;
 	const struct doppel_device *device; /* in the order the guest is to find them */
 	unsigned devices;
-	uint64_t code_cache_bytes; /* of generated code, for all CPUs together; 0 = 64 MiB */
+	uint64_t code_cache_bytes; /* of all that is made from guest code, all CPUs together; 0 = 64 MiB */
 	bool perf_map;		   /* name generated code in /tmp/perf-PID.map, for perf */
 	bool gdb_jit;		   /* name generated code for a gdb that debugs this process */
 

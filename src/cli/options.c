@@ -52,7 +52,7 @@ static const struct row rows[] = {
 	{"no-pass", "LIST", "leave out optimization passes, or all", KIND_STRING, OFF(no_pass)},
 	{"stress", "LIST", "make legal choices badly, to find bugs: one-insn, tiny-cache,\n"
 	 "no-chain, random-regs[=SEED], no-trace, hot=N, translate-all", KIND_STRING, OFF(stress)},
-	{"code-cache", "SIZE", "memory for generated code, of all CPUs (default 64M)", KIND_CACHE, OFF(code_cache_bytes)},
+	{"code-cache", "SIZE", "memory for all that is made from guest code, of all CPUs (default 64M)", KIND_CACHE, OFF(code_cache_bytes)},
 	{"perf-map", NULL, "name generated code for perf, in /tmp/perf-PID.map", KIND_FLAG, OFF(perf_map)},
 	{"gdb-jit", NULL, "name generated code for gdb", KIND_FLAG, OFF(gdb_jit)},
 	{"stats", NULL, "print counters at the end", KIND_FLAG, OFF(stats)},

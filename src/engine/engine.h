@@ -48,12 +48,12 @@ struct engine;
 
 struct engine_config {
 	const struct x86_decoder *decoder;
-	const struct host_cpu *host; /* use only this of the host's CPU; NULL: all of it */
+	const struct host_cpu *host;  /* use only this of the host's CPU; NULL: all of it */
 	const struct engine *pair[2]; /* lockstep: the engines it compares */
-	unsigned max_block_insns; /* 0, or more than an engine can: its default */
-	uint64_t disabled_passes; /* bit per index in ir_passes */
+	unsigned max_block_insns;     /* 0, or more than an engine can: its default */
+	uint64_t disabled_passes;     /* bit per index in ir_passes */
 
-	size_t code_cache_bytes; /* code memory of one CPU; 0: the engine's default */
+	size_t code_cache_bytes; /* of one CPU's blocks and code; 0: ENGINE_CACHE_BYTES */
 	unsigned hot_threshold;	 /* translate a block at its n-th execution; 0: its default */
 	bool background;	 /* compile on a thread of its own: when is left to chance */
 	uint32_t stress;	 /* ENGINE_STRESS_* */
@@ -83,6 +83,20 @@ static inline struct host_cpu engine_host(const struct engine_config *cfg)
 	return cfg->host ? *cfg->host : host_cpu_detect();
 }
 
+enum {
+	ENGINE_CACHE_BYTES = 64 << 20,
+	ENGINE_CACHE_BYTES_MIN = 512 << 10,
+	ENGINE_CACHE_BYTES_TINY = 2 << 20,
+};
+
+/* What all that one CPU's engine makes from guest code may take. */
+static inline size_t engine_cache_bytes(const struct engine_config *cfg)
+{
+	if (cfg->stress & ENGINE_STRESS_TINY_CACHE)
+		return ENGINE_CACHE_BYTES_TINY;
+	return cfg->code_cache_bytes ? cfg->code_cache_bytes : ENGINE_CACHE_BYTES;
+}
+
 struct engine_info { /* for doctor */
 	bool works;
 	char why[200];
@@ -98,8 +112,8 @@ struct engine {
 	int (*cpu_create)(struct engine_cpu **out, struct engine_group *g, struct x86_cpu *cpu,
 			  const struct engine_config *cfg, struct error *err);
 	void (*cpu_destroy)(struct engine_cpu *e); /* NULL is fine */
-	/* Run until a reason to stop, or exactly `insns` instructions (UINT64_MAX: no limit). What is
-	 * due between two instructions is done before it returns for an empty budget, too. */
+	/* Run until a reason to stop, or exactly `insns` instructions (UINT64_MAX: no limit). What
+	 * is due between two instructions is done before it returns for an empty budget, too. */
 	enum engine_exit (*run)(struct engine_cpu *e, uint64_t insns);
 	/* After ENGINE_EXIT_DIFFER, the report, whose first line is a summary; valid until
 	 * cpu_destroy. NULL for engines that never return that. */

@@ -10,10 +10,10 @@
 
 /* Code memory: of all CPUs, and the least one CPU can work with. More than the maximum would be out
  * of reach of its own jumps. */
-#define CODE_CACHE_DEFAULT (64ull << 20)
+#define CODE_CACHE_DEFAULT ((uint64_t)ENGINE_CACHE_BYTES)
 #define CODE_CACHE_MIN	   (1ull << 20)
 #define CODE_CACHE_MAX	   (1ull << 30)
-#define CODE_CACHE_CPU_MIN (256ull << 10)
+#define CODE_CACHE_CPU_MIN ((uint64_t)ENGINE_CACHE_BYTES_MIN)
 
 void doppel_config_default(struct doppel_config *cfg)
 {

@@ -26,7 +26,7 @@ FORBIDDEN = {
 }
 CORE_DIRS = ["base", "mem", "ir", "isa", "engine/interpret", "engine/lockstep", "engine/translate", "device", "machine"]
 # In the core beside those: the engines' registry and their shared set-up.
-CORE_FILES = ["engine/dump.c", "engine/group.c", "engine/registry.c"]
+CORE_FILES = ["engine/blocks.c", "engine/dump.c", "engine/group.c", "engine/registry.c"]
 PLAIN_C = re.compile(r"(__)?(mem[a-z]+|str[a-z]+|v?snprintf)(_chk)?$")
 # The compiler's own: stack protector, position-independent code, wide and odd arithmetic.
 COMPILER = re.compile(r"__stack_chk_fail$|_GLOBAL_OFFSET_TABLE_$|__[a-z]+(ti|di|si|xf|tf)[a-z]*[0-9]?$")

@@ -2,14 +2,14 @@
  */
 #include "test.h"
 
-#include "engine/interpret/cache.h"
-#include "engine/interpret/lower.h"
+#include "engine/interpret/place.h"
 #include "host/host.h"
 #include "isa/x86/mode.h"
 #include "isa/x86/regs.h"
 
 static struct ir_insn storage[IR_BLOCK_MAX];
 static struct lowered low;
+_Alignas(16) static uint8_t memory[PLACE_BYTES_MAX];
 
 /* Run the block on cpu until it leaves by a direct exit that goes nowhere. */
 static void run_text(struct x86_cpu *cpu, const char *text)
@@ -18,8 +18,6 @@ static void run_text(struct x86_cpu *cpu, const char *text)
 	struct host_cpu host = host_cpu_detect();
 	struct lower *l = lower_create(&host);
 	struct interp_hot *hot = host_alloc(sizeof(*hot));
-	struct cache *cache;
-	struct space space;
 	const struct iop *op;
 	char msg[200];
 
@@ -27,14 +25,10 @@ static void run_text(struct x86_cpu *cpu, const char *text)
 	if (ir_parse(&b, text, msg, sizeof(msg)) || ir_verify(&b, msg, sizeof(msg)))
 		fail_msg("%s", msg);
 	assert_true(lower_block(l, &b, X86_MODE_CODE64, &low));
-	space_init(&space, NULL, NULL, TRACE_MMIO);
-	cache = cache_create(&space, 1 << 20, UINT32_MAX);
 	cpu->engine = hot;
 	cpu->mode = X86_MODE_CODE64;
-	op = cache_insert(cache, &low, 0, ~0ull, cpu->mode, 16)->ops;
+	op = place_block(memory, &low)->ops;
 	iop_run(cpu, op);
-	cache_destroy(cache);
-	space_destroy(&space);
 	host_free(hot);
 	lower_destroy(l);
 }

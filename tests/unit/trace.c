@@ -5,8 +5,7 @@
  */
 #include "sysbox.h"
 
-#include "engine/interpret/cache.h"
-#include "engine/interpret/lower.h"
+#include "engine/interpret/place.h"
 #include "ir/folder.h"
 #include "ir/pass.h"
 #include "isa/x86/lift.h"
@@ -290,7 +289,7 @@ struct tracer {
 	struct sysbox *box;
 	struct interp_hot *hot;
 	struct lower *lower;
-	struct cache *cache;
+	_Alignas(16) uint8_t memory[PLACE_BYTES_MAX];
 	struct ir_insn insn[IR_BLOCK_MAX];
 	struct ir_folder folder;
 	struct lowered low;
@@ -333,15 +332,17 @@ static enum end run_trace(struct tracer *tr, struct x86_trace *t, uint64_t *reti
 	check_bounds(t, &b);
 	ir_optimize(&b, disabled);
 	assert_true(lower_block(tr->lower, &b, cpu->mode, &tr->low));
-	cache_flush(tr->cache);
-	ib = cache_insert(tr->cache, &tr->low, PAGE + t->start, ~0ull, cpu->mode, b.guest_bytes);
+	ib = place_block(tr->memory, &tr->low);
+	ib->head.gpa = PAGE + t->start;
+	ib->bytes = b.guest_bytes;
+	ib->heat = UINT32_MAX;
 	cpu->budget = 1000;
 	iop_run(cpu, iop_enter(cpu, ib));
 	*retired = (uint64_t)(1000 - cpu->budget);
 	if (tr->hot->stop == INTERP_ABORT) {
 		unsigned g = ib->op_guest[tr->hot->stop_op - ib->ops];
 
-		*retired -= ib->insns - g;
+		*retired -= ib->head.insns - g;
 		cpu->rip += (uint64_t)(int64_t)ib->guest_offset[g];
 		assert_int_equal(cpu->exit_code, X86_EXIT_FAULT);
 		return END_FAULT;
@@ -436,7 +437,6 @@ static struct tracer *tracer_create(void)
 	tr->box = state;
 	tr->hot = host_alloc(sizeof(*tr->hot));
 	tr->lower = lower_create(&host);
-	tr->cache = cache_create(&tr->box->space, 1 << 20, UINT32_MAX);
 	return tr;
 }
 
@@ -444,7 +444,6 @@ static void tracer_destroy(struct tracer *tr)
 {
 	void *state = tr->box;
 
-	cache_destroy(tr->cache);
 	lower_destroy(tr->lower);
 	sysbox_teardown(&state);
 	host_free(tr->hot);

@@ -275,7 +275,7 @@ const struct iop *iop_enter(struct x86_cpu *cpu, struct iblock *b)
 		h->stop = INTERP_POLL;
 		return NULL;
 	}
-	if (UNLIKELY(cpu->budget < b->insns)) {
+	if (UNLIKELY(cpu->budget < b->head.insns)) {
 		h->stop = INTERP_BUDGET;
 		return NULL;
 	}
@@ -284,11 +284,11 @@ const struct iop *iop_enter(struct x86_cpu *cpu, struct iblock *b)
 		h->stop = INTERP_HOT;
 		return NULL;
 	}
-	cpu->budget -= b->insns;
-	cpu->block_insns = b->insns;
+	cpu->budget -= b->head.insns;
+	cpu->block_insns = b->head.insns;
 	h->block = b;
-	cpu->code_lo = b->gpa;
-	cpu->code_hi = b->gpa + b->bytes;
+	cpu->code_lo = b->head.gpa;
+	cpu->code_hi = b->head.gpa + b->bytes;
 	GOTO(b->ops);
 }
 
@@ -314,8 +314,8 @@ IOP_FN(iop_leave)
 	set_rip(cpu, cpu->rip + (uint64_t)l->delta);
 	cpu->budget += l->unretired;
 	h->link = l;
-	if (LIKELY(l->target))
-		return iop_enter(cpu, l->target);
+	if (LIKELY(l->head.to))
+		return iop_enter(cpu, (struct iblock *)l->head.to);
 	h->stop = INTERP_LOOKUP;
 	return NULL;
 }

@@ -9,20 +9,32 @@
 #include "isa/x86/decode.h"
 #include "isa/x86/mode.h"
 
+static void written_add(struct written *w, uint64_t gpa, size_t len)
+{
+	struct written_range *last = w->count ? &w->range[w->count - 1] : NULL;
+
+	if (last && last->gpa + last->len == gpa) {
+		last->len += len; /* a device that fills page after page */
+	} else if (w->count < INTERP_WRITTEN_MAX) {
+		w->range[w->count++] = (struct written_range){gpa, len};
+	} else { /* all that lies between */
+		uint64_t end = last->gpa + last->len;
+		end = end > gpa + len ? end : gpa + len;
+		last->gpa = last->gpa < gpa ? last->gpa : gpa;
+		last->len = end - last->gpa;
+	}
+}
+
+/* Insns of a block that did not fit, the first time. */
+enum { MAKE_INSNS_RETRY = 8 };
+
 void find_code_written(void *opaque, uint64_t gpa, size_t len)
 {
 	struct engine_cpu *e = opaque;
 	struct written *w = &e->written;
 
 	host_mutex_lock(&w->lock);
-	if (w->count && w->range[w->count - 1].gpa + w->range[w->count - 1].len == gpa) {
-		w->range[w->count - 1].len += len; /* a device that fills page after page */
-	} else if (w->count < INTERP_WRITTEN_MAX) {
-		w->range[w->count].gpa = gpa;
-		w->range[w->count++].len = len;
-	} else {
-		w->overflow = true;
-	}
+	written_add(w, gpa, len);
 	host_mutex_unlock(&w->lock);
 	x86_request(e->cpu, X86_REQ_CODE);
 }
@@ -45,13 +57,32 @@ void find_flush_jumps(void *opaque, bool global)
 	e->hot.jump_gen[1] += global;
 }
 
-static void flush_cache(struct engine_cpu *e)
+static void evicted(void *engine_cpu, unsigned region)
 {
-	cache_flush(e->cache);
-	e->flushes++;
-	find_clear_jumps(e); /* its blocks are no more */
+	struct engine_cpu *e = engine_cpu;
+
+	(void)region;
+	e->evictions++;
+	find_clear_jumps(e);
 	e->hot.link = NULL;
 	e->hot.block = NULL;
+}
+
+static void protect(void *engine_cpu, uint64_t gpa_page)
+{
+	struct engine_cpu *e = engine_cpu;
+
+	engine_group_protect(e->group, e->cpu, gpa_page);
+}
+
+struct blocks *find_blocks_create(struct engine_cpu *e, size_t bytes)
+{
+	struct blocks_owner owner = {.link_bytes = sizeof(struct ilink),
+				     .opaque = e,
+				     .protect = protect,
+				     .evicted = evicted};
+
+	return blocks_create(e->cpu->space, bytes, &owner);
 }
 
 void find_drop_written(struct engine_cpu *e)
@@ -60,19 +91,13 @@ void find_drop_written(struct engine_cpu *e)
 	unsigned dropped = 0;
 
 	host_mutex_lock(&w->lock);
-	for (unsigned i = 0; i < w->count && !w->overflow; i++) {
-		dropped += cache_drop(e->cache, w->range[i].gpa, w->range[i].len);
+	for (unsigned i = 0; i < w->count; i++) {
+		dropped += blocks_drop(e->blocks, w->range[i].gpa, w->range[i].len);
 		if (e->client.dropped)
 			dropped += e->client.dropped(e->client.opaque, w->range[i].gpa,
 						     w->range[i].len);
 	}
-	if (w->overflow) {
-		flush_cache(e);
-		if (e->client.dropped_all)
-			e->client.dropped_all(e->client.opaque);
-	}
 	w->count = 0;
-	w->overflow = false;
 	host_mutex_unlock(&w->lock);
 	if (dropped) {
 		x86_jumps_forget(e->cpu);
@@ -123,74 +148,85 @@ static struct iblock *find_straddling(struct engine_cpu *e, struct code_bytes *c
 		code->gpa2 = ~0ull;
 		return NULL;
 	}
-	return cache_find(e->cache, code->gpa, code->gpa2, cpu->mode);
-}
-
-static void hold(struct engine_cpu *e, uint64_t gpa, const uint8_t *hva)
-{
-	bool fresh;
-
-	if (!hva || cache_holds_page(e->cache, gpa))
-		return;
-	if (cache_hold_page(e->cache, gpa, &fresh)) {
-		flush_cache(e); /* frees page records */
-		if (cache_hold_page(e->cache, gpa, &fresh))
-			BUG_ON(true, "no memory for one page record");
-	}
-	if (fresh)
-		engine_group_protect(e->group, e->cpu, align_down(gpa, PAGE_BYTES));
+	return (struct iblock *)blocks_find(e->blocks, code->gpa, code->gpa2, cpu->mode);
 }
 
 /* A jump cache entry from before a TLB flush: its block serves again if its page is still mapped
- * there. Dropped blocks stay readable until the cache is flushed, which clears all entries. */
+ * there. Dropped blocks stay readable until their region is emptied, which clears all entries. */
 static struct iblock *block_again(struct engine_cpu *e, const struct code_bytes *code)
 {
 	const struct x86_cpu *cpu = e->cpu;
 	const struct interp_jump *j = &e->hot.jump[interp_jump_index(cpu->rip, cpu->context)];
 
-	if (!j->block || j->rip != cpu->rip || j->mode != cpu->mode || j->block->dead ||
-	    j->block->gpa != code->gpa || j->block->gpa2 != ~0ull)
+	if (!j->block || j->rip != cpu->rip || j->mode != cpu->mode || j->block->head.dead ||
+	    j->block->head.gpa != code->gpa || j->block->head.gpa2 != ~0ull)
 		return NULL;
 	return j->block;
 }
 
-/* The block at cs:rip of at most max_insns instructions; NULL with a fault recorded. alone: not
- * cached, for one use now. */
-static struct iblock *block_get(struct engine_cpu *e, unsigned max_insns, bool alone)
+static struct iblock *find_made(struct engine_cpu *e, struct code_bytes *code)
 {
-	struct x86_cpu *cpu = e->cpu;
+	struct iblock *b = block_again(e, code);
+
+	if (!b)
+		b = (struct iblock *)blocks_find(e->blocks, code->gpa, ~0ull, e->cpu->mode);
+	if (!b && near_page_end(code))
+		b = find_straddling(e, code);
+	return b;
+}
+
+/* Lift, and place in s, or in a buffer of its own if that is NULL. */
+static struct iblock *make(struct engine_cpu *e, const struct code_bytes *code, unsigned max_insns,
+			   struct blocks *s)
+{
+	struct iblock *b;
+	bool emptied = false;
+
+	while (translator_lift(e->translator, code, max_insns)) {
+		b = translator_place(e->translator, s);
+		if (b) {
+			b->heat = s ? e->heat : UINT32_MAX;
+			return b;
+		}
+		if (!emptied) {
+			blocks_next_region(s);
+		} else { /* larger than a region */
+			BUG_ON(max_insns == 1, "one instruction does not fit a region");
+			max_insns = max_insns ? max_insns / 2 : MAKE_INSNS_RETRY;
+		}
+		emptied = true;
+	}
+	return NULL; /* the rest of the instruction cannot be fetched */
+}
+
+static struct iblock *hold_and_make(struct engine_cpu *e, const struct code_bytes *code,
+				    unsigned max_insns, struct blocks *s)
+{
+	struct iblock *b;
+
+	if (code->hva)
+		blocks_hold(e->blocks, code->gpa);
+	if (code->hva2)
+		blocks_hold(e->blocks, code->gpa2);
+	b = make(e, code, max_insns, s);
+	if (code->hva)
+		blocks_let_go(e->blocks, code->gpa);
+	if (code->hva2)
+		blocks_let_go(e->blocks, code->gpa2);
+	return b;
+}
+
+/* The block at cs:rip; NULL with a fault recorded. */
+static struct iblock *block_get(struct engine_cpu *e)
+{
 	struct code_bytes code;
 	struct iblock *b;
 
-	cpu->counter[COUNTER_BLOCK_LOOKUPS]++;
-	if (!fetch(cpu, &code))
+	e->cpu->counter[COUNTER_BLOCK_LOOKUPS]++;
+	if (!fetch(e->cpu, &code))
 		return NULL;
-	if (!alone) {
-		b = block_again(e, &code);
-		if (!b)
-			b = cache_find(e->cache, code.gpa, ~0ull, cpu->mode);
-		if (!b && near_page_end(&code))
-			b = find_straddling(e, &code);
-		if (b)
-			return b;
-	} else if (near_page_end(&code)) {
-		find_straddling(e, &code);
-	}
-	hold(e, code.gpa, code.hva);
-	if (code.gpa2 != ~0ull)
-		hold(e, code.gpa2, code.hva2);
-	if (!translator_lift(e->translator, &code, max_insns))
-		return NULL; /* the rest of the instruction cannot be fetched */
-	b = translator_place(e->translator, e->cache, alone);
-	if (!b) {
-		flush_cache(e);
-		hold(e, code.gpa, code.hva);
-		if (code.gpa2 != ~0ull)
-			hold(e, code.gpa2, code.hva2);
-		b = translator_place(e->translator, e->cache, alone);
-		BUG_ON(!b, "a block does not fit an empty cache");
-	}
-	return b;
+	b = find_made(e, &code);
+	return b ? b : hold_and_make(e, &code, 0, e->blocks);
 }
 
 /* May a block of this mode be entered straight from another? */
@@ -210,10 +246,10 @@ static void link_try(struct engine_cpu *e, struct ilink *link, struct iblock *to
 {
 	const struct iblock *from = e->hot.block;
 
-	if (from && !from->dead && from->gpa >> PAGE_BITS == to->gpa >> PAGE_BITS &&
-	    from->mode == to->mode && mode_chains(to->mode) && from->gpa2 == ~0ull &&
-	    to->gpa2 == ~0ull)
-		cache_link(link, to);
+	if (from && !from->head.dead && !link->head.to &&
+	    (from->head.gpa ^ to->head.gpa) >> PAGE_BITS == 0 && from->head.mode == to->head.mode &&
+	    mode_chains(to->head.mode) && from->head.gpa2 == ~0ull && to->head.gpa2 == ~0ull)
+		blocks_link(&link->head, &to->head);
 }
 
 bool find_page_is_global(const struct x86_cpu *cpu, uint64_t lin)
@@ -227,8 +263,9 @@ bool find_page_is_global(const struct x86_cpu *cpu, uint64_t lin)
 static void jump_remember(struct engine_cpu *e, struct iblock *b)
 {
 	const struct x86_cpu *cpu = e->cpu;
-	uint32_t global = find_page_is_global(cpu, cpu->rip) &&
-			  (b->gpa2 == ~0ull || find_page_is_global(cpu, cpu->rip + PAGE_BYTES));
+	uint32_t global =
+		find_page_is_global(cpu, cpu->rip) &&
+		(b->head.gpa2 == ~0ull || find_page_is_global(cpu, cpu->rip + PAGE_BYTES));
 
 	e->hot.jump[interp_jump_index(cpu->rip, cpu->context)] =
 		(struct interp_jump){cpu->rip, e->hot.jump_gen[global], b, cpu->mode, global};
@@ -236,7 +273,15 @@ static void jump_remember(struct engine_cpu *e, struct iblock *b)
 
 struct iblock *find_block_alone(struct engine_cpu *e, unsigned max_insns)
 {
-	return block_get(e, max_insns, true);
+	struct code_bytes code;
+
+	if (!fetch(e->cpu, &code))
+		return NULL;
+	if (max_insns == 1) /* nothing behind its store that it could change */
+		return make(e, &code, 1, NULL);
+	if (near_page_end(&code))
+		find_straddling(e, &code);
+	return hold_and_make(e, &code, max_insns, NULL);
 }
 
 struct iblock *find_block(struct engine_cpu *e)
@@ -250,7 +295,7 @@ struct iblock *find_block(struct engine_cpu *e)
 	if (j->rip == cpu->rip && j->mode == cpu->mode && j->gen == e->hot.jump_gen[j->global]) {
 		b = j->block;
 	} else {
-		b = block_get(e, 0, false);
+		b = block_get(e);
 		if (b && mode_has_jumps(cpu->mode))
 			jump_remember(e, b);
 	}

@@ -11,8 +11,6 @@
 #include "isa/x86/fpu.h"
 #include "isa/x86/mode.h"
 
-enum { CACHE_LIMIT_BYTES = 96 << 20 };
-
 static void exec(struct engine_cpu *e, struct iblock *b)
 {
 	const struct iop *op;
@@ -25,7 +23,7 @@ static void exec(struct engine_cpu *e, struct iblock *b)
 /* The instructions of the running block from g on were not carried out: give them back. */
 static void give_back(struct engine_cpu *e, unsigned g)
 {
-	e->cpu->budget += e->hot.block->insns - g;
+	e->cpu->budget += e->hot.block->head.insns - g;
 	e->cpu->block_insns = 0;
 }
 
@@ -79,15 +77,15 @@ void interp_leave_insn(struct engine_cpu *e, uint32_t code, uint64_t next_rip)
 bool interp_exec_alone(struct engine_cpu *e, struct iblock *b)
 {
 	struct x86_cpu *cpu = e->cpu;
-	int64_t rest = cpu->budget - b->insns;
+	int64_t rest = cpu->budget - b->head.insns;
 	const struct iop *op = b->ops;
 
-	cpu->budget -= b->insns + rest;
+	cpu->budget -= b->head.insns + rest;
 	cpu->run_budget -= rest;
-	cpu->block_insns = b->insns;
+	cpu->block_insns = b->head.insns;
 	e->hot.block = b;
-	cpu->code_lo = b->gpa;
-	cpu->code_hi = b->gpa + b->bytes;
+	cpu->code_lo = b->head.gpa;
+	cpu->code_hi = b->head.gpa + b->bytes;
 	iop_run(cpu, op);
 	cpu->budget += rest;
 	cpu->run_budget += rest;
@@ -184,7 +182,7 @@ void interp_step(struct engine_cpu *e, struct iblock *b)
 	x86_mode_t mode = cpu->mode;
 	bool done = true;
 
-	if (b && cpu->budget < b->insns) { /* the last few of an exact budget */
+	if (b && cpu->budget < b->head.insns) { /* the last few of an exact budget */
 		b = find_block_alone(e, (unsigned)cpu->budget);
 		if (b)
 			done = interp_exec_alone(e, b);
@@ -249,7 +247,7 @@ void interp_destroy(struct engine_cpu *e)
 {
 	if (!e)
 		return;
-	cache_destroy(e->cache);
+	blocks_destroy(e->blocks);
 	translator_destroy(e->translator);
 	host_mutex_destroy(&e->written.lock);
 	host_free(e);
@@ -272,8 +270,9 @@ int interp_create(struct engine_cpu **out, struct engine_group *g, struct x86_cp
 	e->group = g;
 	find_clear_jumps(e);
 	e->translator = translator_create(cpu, cfg);
-	e->cache = cache_create(cpu->space, cache_bytes, heat);
-	if (!e->translator || !e->cache || space_listen(cpu->space, find_code_written, e)) {
+	e->heat = heat;
+	e->blocks = find_blocks_create(e, cache_bytes);
+	if (!e->translator || !e->blocks || space_listen(cpu->space, find_code_written, e)) {
 		interp_destroy(e);
 		return error_set(err, -ENOMEM, "out of memory for the interpreter");
 	}
@@ -286,7 +285,7 @@ int interp_create(struct engine_cpu **out, struct engine_group *g, struct x86_cp
 static int cpu_create(struct engine_cpu **out, struct engine_group *g, struct x86_cpu *cpu,
 		      const struct engine_config *cfg, struct error *err)
 {
-	return interp_create(out, g, cpu, cfg, CACHE_LIMIT_BYTES, UINT32_MAX, err);
+	return interp_create(out, g, cpu, cfg, engine_cache_bytes(cfg), UINT32_MAX, err);
 }
 
 const struct engine engine_interpret = {

@@ -4,7 +4,7 @@
 #define ENGINE_INTERPRET_INTERPRET_PRIVATE_H
 
 #include "engine/engine.h"
-#include "engine/interpret/cache.h"
+#include "engine/interpret/place.h"
 #include "host/host.h"
 #include "isa/x86/fault.h"
 
@@ -22,21 +22,22 @@ void translator_destroy(struct translator *t);
 /* Decode, lift, optimize and lower the code; max_insns 0 = as configured. False, with the fault
  * recorded, if the first instruction goes on in a page that cannot be fetched. */
 bool translator_lift(struct translator *t, const struct code_bytes *code, unsigned max_insns);
-/* Put the result in the cache, or, for one use, in a buffer of its own (alone). NULL: cache full.
- */
-struct iblock *translator_place(struct translator *t, struct cache *c, bool alone);
+/* Make the result a block of s, whose current region has no room for it if NULL comes back; or, if
+ * s is NULL, one for a single use. Its heat is to be set. */
+struct iblock *translator_place(struct translator *t, struct blocks *s);
 
-/* Bytes of code other threads (or we) wrote, to be dropped at the next block boundary. Where there
- * is no room for more, all code is: disks fill many pages at once. */
+/* Bytes of code other threads (or we) wrote, to be dropped at the next block boundary: disks fill
+ * many pages at once. Where there is no room for more, the last range takes in what comes, and all
+ * that lies between. */
 enum { INTERP_WRITTEN_MAX = 1024 };
+struct written_range {
+	uint64_t gpa;
+	size_t len;
+};
 struct written {
 	struct host_mutex lock;
 	unsigned count;
-	bool overflow;
-	struct {
-		uint64_t gpa;
-		size_t len;
-	} range[INTERP_WRITTEN_MAX];
+	struct written_range range[INTERP_WRITTEN_MAX];
 };
 
 /* What an engine that leaves cold code to the interpreter adds to it. All NULL in the interpreter
@@ -45,8 +46,6 @@ struct interp_client {
 	void *opaque;
 	/* Code in the range was written; returns blocks dropped. */
 	unsigned (*dropped)(void *opaque, uint64_t gpa, size_t len);
-	/* More was written than there are records for: drop all. */
-	void (*dropped_all)(void *opaque);
 	/* As x86_cpu.flush_jumps. */
 	void (*flush_jumps)(void *opaque, bool global);
 };
@@ -57,8 +56,9 @@ struct engine_cpu {
 	struct x86_cpu *cpu;
 	struct engine_group *group;
 	struct translator *translator;
-	struct cache *cache;
-	unsigned flushes; /* of the cache: blocks found before one are no more */
+	struct blocks *blocks;
+	uint32_t heat;	    /* of new blocks */
+	unsigned evictions; /* of regions of blocks: blocks found before one may be no more */
 	struct written written;
 };
 
@@ -68,6 +68,8 @@ struct engine_cpu {
 struct iblock *find_block(struct engine_cpu *e);
 /* The same, not cached: at most max_insns instructions, for one use. */
 struct iblock *find_block_alone(struct engine_cpu *e, unsigned max_insns);
+/* The memory that blocks come to be in. NULL: none is to be had. */
+struct blocks *find_blocks_create(struct engine_cpu *e, size_t bytes);
 /* At a block boundary: drop the blocks whose code was written. */
 void find_drop_written(struct engine_cpu *e);
 /* For struct space (any thread) and struct x86_cpu: code was written; linear addresses are stale.

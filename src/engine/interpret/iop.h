@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/blocks.h"
 #include "host/host.h"
 #include "ir/ir.h"
 #include "isa/x86/cpu.h"
@@ -21,13 +22,11 @@ struct iop;
 struct iblock;
 typedef const struct iop *(*iop_fn)(struct x86_cpu *cpu, const struct iop *op);
 
-/* A direct exit. Once its target is known the two blocks are linked; the target's list of incoming
- * links lets them be parted when the target is dropped. */
+/* A direct exit. Its head.to is an iblock. */
 struct ilink {
-	struct iblock *target;
-	struct ilink *next, **prev; /* in target->incoming */
-	int64_t delta;		    /* new rip - block's rip */
-	uint32_t unretired;	    /* instructions of the block behind this exit */
+	struct block_link head;
+	int64_t delta;	    /* new rip - block's rip */
+	uint32_t unretired; /* instructions of the block behind this exit */
 };
 
 /* Arguments of a helper call: value = (slot & mask) | k, or the slot's address for vectors. */
@@ -61,31 +60,16 @@ _Static_assert(sizeof(struct iop) == 16, "operations are packed");
 
 #define IOP_ACCESS(mmu, flags, scale) ((uint16_t)((mmu) | (flags) << 2 | (scale) << 7))
 
-/* A block in the list of a page that holds some of its bytes. */
-struct iblock_ref {
-	struct iblock *block;
-	struct iblock_ref *next;
-};
-
-/* One lifted block of guest code. */
+/* One lifted block of guest code. head.link is an array of struct ilink. */
 struct iblock {
+	struct block head;
 	const struct iop *ops;
-	uint64_t gpa;  /* of its first byte */
-	uint64_t gpa2; /* page of its tail, when its only instruction crosses a page; or ~0 */
-	x86_mode_t mode;
-	uint32_t bytes;
-	uint16_t insns;
+	uint32_t heat;		     /* entries until it is hot */
+	uint32_t bytes;		     /* of guest code */
 	uint16_t op_count;
-	bool dead;		      /* dropped; its memory is reused at the next flush */
-	uint32_t heat;		      /* entries until it is hot */
-	const uint8_t *op_guest;      /* per op: which guest instruction */
-	const int16_t *guest_offset;  /* per guest instruction, from the first PC */
-	const uint8_t *guest_len;     /* per guest instruction, in bytes */
-	struct iblock *hash_next;
-	struct iblock_ref in_page[2];
-	struct ilink *incoming;
-	struct ilink *link;
-	unsigned link_count;
+	const uint8_t *op_guest;     /* per op: which guest instruction */
+	const int16_t *guest_offset; /* per guest instruction, from the first PC */
+	const uint8_t *guest_len;    /* per guest instruction, in bytes */
 };
 
 #define IOP_FN(name) const struct iop *name(struct x86_cpu *cpu, const struct iop *op)

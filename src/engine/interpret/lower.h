@@ -7,7 +7,7 @@
 enum { LOWER_OPS_MAX = 2 * IR_BLOCK_MAX, LOWER_CALLS_MAX = 512, LOWER_LINKS_MAX = 256 };
 
 /* The result, in buffers that belong to the caller and are reused for every block. `call` and
- * `link` of an operation hold an index until the block is placed (cache.c). */
+ * `link` of an operation hold an index until the block is placed (place.c). */
 enum lowered_pointer { LOWERED_NONE, LOWERED_CALL, LOWERED_LINK };
 struct lowered {
 	struct iop op[LOWER_OPS_MAX];

@@ -25,8 +25,8 @@ struct translator {
 	/* what translator_place puts in */
 	uint64_t gpa, gpa2, lin;
 	x86_mode_t mode;
-	struct cache *alone; /* a cache of one block */
 	struct dump dump;
+	_Alignas(16) uint8_t alone[PLACE_BYTES_MAX]; /* a block for a single use */
 };
 
 struct translator *translator_create(struct x86_cpu *cpu, const struct engine_config *cfg)
@@ -42,8 +42,7 @@ struct translator *translator_create(struct x86_cpu *cpu, const struct engine_co
 	if (!t->cfg.max_block_insns || t->cfg.max_block_insns > IR_BLOCK_GUEST_MAX)
 		t->cfg.max_block_insns = BLOCK_INSNS;
 	t->lower = lower_create(&host);
-	t->alone = cache_create(cpu->space, 1 << 20, UINT32_MAX);
-	if (!t->lower || !t->alone) {
+	if (!t->lower) {
 		translator_destroy(t);
 		return NULL;
 	}
@@ -55,7 +54,6 @@ void translator_destroy(struct translator *t)
 	if (!t)
 		return;
 	lower_destroy(t->lower);
-	cache_destroy(t->alone);
 	host_free(t);
 }
 
@@ -132,11 +130,21 @@ bool translator_lift(struct translator *t, const struct code_bytes *code, unsign
 	return true;
 }
 
-struct iblock *translator_place(struct translator *t, struct cache *c, bool alone)
+struct iblock *translator_place(struct translator *t, struct blocks *s)
 {
-	if (alone) {
-		c = t->alone;
-		cache_flush(c);
-	}
-	return cache_insert(c, &t->low, t->gpa, t->gpa2, t->mode, t->ir.guest_bytes);
+	uint8_t *m = s ? blocks_take(s, place_bytes(&t->low)) : t->alone;
+	unsigned lo = t->gpa & PAGE_OFFSET_MASK, bytes = t->ir.guest_bytes;
+	struct iblock *b;
+
+	if (!m)
+		return NULL;
+	b = place_block(m, &t->low);
+	b->bytes = bytes;
+	b->head.gpa = t->gpa;
+	b->head.gpa2 = t->gpa2;
+	b->head.mode = t->mode;
+	b->head.lo = (uint16_t)lo;
+	b->head.hi = (uint16_t)(t->gpa2 == ~0ull ? lo + bytes : PAGE_BYTES);
+	b->head.tail = (uint16_t)(t->gpa2 == ~0ull ? 0 : lo + bytes - PAGE_BYTES);
+	return s && !blocks_add(s, &b->head) ? NULL : b;
 }

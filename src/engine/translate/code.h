@@ -1,54 +1,48 @@
 /*
- * The code memory of one CPU: translated blocks by guest-physical address and mode, in segments
- * that are filled one after the other; when all are full the oldest is emptied. Blocks are dropped
- * precisely when their bytes are written. Owned and used by the CPU's thread only.
+ * The code memory of one CPU. Translated blocks are kept as all blocks are (engine/blocks.h), with
+ * a segment of code to each of their regions: both fill up side by side, and are emptied together.
+ * Owned and used by the CPU's thread only.
  */
 #ifndef ENGINE_TRANSLATE_CODE_H
 #define ENGINE_TRANSLATE_CODE_H
 
+#include "engine/blocks.h"
 #include "engine/engine.h"
 #include "engine/translate/x64/gen.h"
 #include "host/host.h"
-#include "mem/space.h"
 
 struct tblock;
 
-/* A direct exit. jump, expect: offsets in the block's code, see struct gen_link. */
+/* A direct exit; head.to is a tblock. jump, expect: offsets in the block's code, see struct
+ * gen_link. */
 struct tlink {
-	struct tblock *from, *to;   /* to: NULL while not linked */
-	struct tlink *next, **prev; /* in to->incoming */
+	struct block_link head;
+	struct tblock *from;
 	uint32_t jump, stub, place, expect;
 	int32_t target; /* from the start of the page */
 };
 
-struct tblock_ref {
-	struct tblock *block;
-	struct tblock_ref *next;
-};
-
+/* head.link is an array of struct tlink. */
 struct tblock {
-	uint64_t gpa, gpa2; /* first byte; page of the tail or ~0 */
-	uint64_t lo, hi;    /* gpa range of the code it was made from, in its first page */
-	uint32_t tail;	    /* bytes in the second page */
-	x86_mode_t mode;
-	uint16_t insns;
+	struct block head;
 	bool loop; /* rounds of one */
-	bool dead;
 	uint8_t *rw;
 	const uint8_t *rx;
 	uint32_t bytes;
-	struct tblock *hash_next;
-	struct tblock_ref in_page[2];
-	struct tlink *link, *incoming;
-	unsigned link_count;
-	struct gen_fault *fault;
 	unsigned fault_count;
+	struct gen_fault *fault;
 };
+
+static inline struct tlink *tblock_link(const struct tblock *b, unsigned i)
+{
+	return (struct tlink *)b->head.link + i;
+}
 
 /* Code that was made from a source, wherever it was made; whoever fills it in owns what it points
  * to. */
 struct code_made {
-	uint64_t gpa, gpa2, lo, hi; /* as in struct tblock */
+	uint64_t gpa, gpa2;
+	uint64_t lo, hi; /* gpa range of what it was made from, in its first page */
 	uint32_t tail;
 	x86_mode_t mode;
 	uint16_t insns;
@@ -65,9 +59,16 @@ struct code_made {
 
 struct code;
 
+struct code_owner {
+	void *opaque;
+	/* See struct blocks_owner. */
+	void (*protect)(void *opaque, uint64_t gpa_page);
+	void (*evicted)(void *opaque);
+};
+
 /* bytes: of everything, code and tables. 0 or -errno. */
-int code_create(struct code **out, struct space *space, size_t bytes, struct x86_cpu *cpu,
-		const struct engine_config *cfg, struct error *err);
+int code_create(struct code **out, struct x86_cpu *cpu, size_t bytes,
+		const struct engine_config *cfg, const struct code_owner *owner, struct error *err);
 void code_destroy(struct code *c); /* NULL is fine */
 
 /* Room for code before the first block, for thunks: [*at, *end). */
@@ -75,13 +76,18 @@ void code_thunk_room(struct code *c, uint8_t **at, uint8_t **end);
 const uint8_t *code_rx(const struct code *c, const uint8_t *rw);
 
 struct tblock *code_find(const struct code *c, uint64_t gpa, uint64_t gpa2, x86_mode_t mode);
+/* Before the bytes are read that a block is made from, and until it is inserted or given up: see
+ * blocks_hold. gpa2: page of the rest, or ~0. */
+void code_hold(struct code *c, uint64_t gpa, uint64_t gpa2);
+void code_let_go(struct code *c, uint64_t gpa, uint64_t gpa2);
 /* The most bytes that a block's code may have. */
 size_t code_bytes_max(const struct code *c);
-/* Keep a copy of it; the pages it was made from are watched already. May empty the oldest segment
- * (*evicted: jump tables are stale). NULL: there is no room for it at all. */
-struct tblock *code_insert(struct code *c, const struct code_made *m, bool *evicted);
-/* Is a quarter of the large page that is being filled full, for the first time? Then host_code_settle is
- * to be called with this, from any thread: it takes the host some milliseconds. */
+/* Keep a copy of it; its pages are held. May empty the oldest segment. NULL: there is no room for
+ * it at all. */
+struct tblock *code_insert(struct code *c, const struct code_made *m);
+/* Is a quarter of the large page that is being filled full, for the first time? Then
+ * host_code_settle is to be called with this, from any thread: it takes the host some milliseconds.
+ */
 struct code_settle {
 	struct host_code memory;
 	size_t at;
@@ -93,9 +99,9 @@ struct tblock *code_at(const struct code *c, const uint8_t *rx);
 /* The block whose code starts at this executable address. */
 struct tblock *code_of(const uint8_t *start);
 
+/* Patch the jump, if it is one that can lead to the block and is not linked. */
 void code_link(struct tlink *l, struct tblock *to);
 /* Drop the blocks made from bytes in the range; how many. */
 unsigned code_drop(struct code *c, uint64_t gpa, size_t len);
-void code_drop_all(struct code *c);
 
 #endif

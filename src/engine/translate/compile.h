@@ -43,7 +43,7 @@ struct compile_job {
 
 	/* ---- Of who asked (trace.c). */
 	struct iblock *head;
-	unsigned flushes;
+	unsigned evictions;
 };
 
 /* The tools for it: one thread's at a time. */

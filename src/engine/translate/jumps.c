@@ -55,7 +55,8 @@ struct tblock *jumps_again(const struct translate *t, uint64_t gpa)
 		const uint8_t *code = t->jumps.entry[i].code;
 		struct tblock *b = code ? code_of(code) : NULL;
 
-		if (b && b->gpa == gpa && b->gpa2 == ~0ull && b->mode == t->cpu->mode && !b->dead)
+		if (b && b->head.gpa == gpa && b->head.gpa2 == ~0ull &&
+		    b->head.mode == t->cpu->mode && !b->head.dead)
 			return b;
 	}
 	return NULL;
@@ -93,7 +94,7 @@ void jumps_remember(struct translate *t, const struct tblock *b)
 		return;
 	i = entry_take(t, gen_jump_index(cpu->rip), want);
 	global = find_page_is_global(cpu, cpu->rip) &&
-		 (b->gpa2 == ~0ull || find_page_is_global(cpu, cpu->rip + PAGE_BYTES));
+		 (b->head.gpa2 == ~0ull || find_page_is_global(cpu, cpu->rip + PAGE_BYTES));
 	t->jumps.entry[i] = (struct gen_jump){want, b->rx};
 	t->jump_used[global][i / 64] |= 1ull << i % 64;
 }

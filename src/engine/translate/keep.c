@@ -22,16 +22,11 @@ struct tblock *keep(struct translate *t, const struct compile_job *job)
 {
 	struct x86_cpu *cpu = t->cpu;
 	struct tblock *b;
-	bool evicted;
 
 	cpu->counter[COUNTER_TRANSLATE_NS] += job->ns;
 	if (job->failed)
 		return NULL;
-	b = code_insert(t->code, &job->made, &evicted);
-	if (evicted) {
-		t->link = NULL; /* its block may be gone */
-		jumps_clear(t);
-	}
+	b = code_insert(t->code, &job->made);
 	if (!b)
 		return NULL;
 	sites_note(t, job);
@@ -43,40 +38,42 @@ struct tblock *keep(struct translate *t, const struct compile_job *job)
 	return b;
 }
 
-static const uint8_t *watched_page(const struct translate *t, uint64_t gpa)
+static const uint8_t *page_at(const struct translate *t, uint64_t gpa)
 {
 	bool rom;
 
-	return cache_holds_page(t->interp->cache, gpa) ? space_ram_page(t->cpu->space, gpa, &rom)
-						       : NULL;
+	return space_ram_page(t->cpu->space, gpa, &rom);
 }
 
-/* Writes to pages that hold code are announced, so what is the same now needs no other proof. */
+/* While the pages are held, so that writes from here on are announced. */
 static bool is_unchanged(const struct translate *t, const struct compile_job *job)
 {
 	const struct code_made *m = &job->made;
 	unsigned lo = m->lo & PAGE_OFFSET_MASK;
-	const uint8_t *page = watched_page(t, m->gpa), *page2;
+	const uint8_t *page = page_at(t, m->gpa), *page2;
 
 	if (!page || memcmp(page + lo, job->page + lo, m->hi - m->lo) != 0)
 		return false;
 	if (m->gpa2 == ~0ull)
 		return true;
-	page2 = watched_page(t, m->gpa2);
+	page2 = page_at(t, m->gpa2);
 	return page2 && memcmp(page2, job->page + PAGE_BYTES, m->tail) == 0;
 }
 
 static void keep_one(struct translate *t, const struct compile_job *job)
 {
-	struct iblock *head = job->flushes == t->interp->flushes ? job->head : NULL;
+	struct iblock *head = job->evictions == t->interp->evictions ? job->head : NULL;
 	bool kept = false;
 
-	if (code_find(t->code, job->gpa, job->gpa2, job->mode) ||
-	    (!job->failed && !is_unchanged(t, job)))
+	if (code_find(t->code, job->gpa, job->gpa2, job->mode))
 		return;
-	kept = keep(t, job);
-	if (head)
-		head->heat = kept ? 1 : UINT32_MAX;
+	code_hold(t->code, job->gpa, job->gpa2);
+	if (job->failed || is_unchanged(t, job)) {
+		kept = keep(t, job);
+		if (head)
+			head->heat = kept ? 1 : UINT32_MAX;
+	}
+	code_let_go(t->code, job->gpa, job->gpa2);
 }
 
 void keep_finished(struct translate *t)

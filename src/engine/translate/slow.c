@@ -41,11 +41,11 @@ static bool spares_block(struct x86_cpu *cpu)
 	if (cpu->exit_code != X86_EXIT_RESTART || cpu->alone)
 		return false;
 	b = running(cpu);
-	if (b->gpa2 != ~0ull)
+	if (b->head.gpa2 != ~0ull)
 		return false;
 	cpu->exit_code = X86_EXIT_NONE;
-	cpu->code_lo = b->lo;
-	cpu->code_hi = b->hi;
+	cpu->code_lo = block_lo(&b->head);
+	cpu->code_hi = block_hi(&b->head);
 	return true;
 }
 

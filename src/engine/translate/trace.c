@@ -30,7 +30,9 @@ struct recording {
 /* Did the block end because it was long enough, and not with a jump? */
 static bool falls_through(const struct iblock *b)
 {
-	return b->link_count == 1 && b->link[0].delta == (int64_t)b->bytes;
+	const struct ilink *l = b->head.link;
+
+	return b->head.link_count == 1 && l->delta == (int64_t)b->bytes;
 }
 
 /* Must a request that waited at the last boundary be looked at again? */
@@ -48,7 +50,7 @@ static bool run_one(struct translate *t, struct iblock *b)
 	struct x86_cpu *cpu = t->cpu;
 	x86_mode_t mode = cpu->mode;
 
-	if (cpu->budget < b->insns)
+	if (cpu->budget < b->head.insns)
 		return false;
 	if (!interp_exec_alone(t->interp, b)) {
 		interp_abort(t->interp);
@@ -60,24 +62,25 @@ static bool run_one(struct translate *t, struct iblock *b)
 	       cpu->budget > 0;
 }
 
-static bool goes_on(const struct translate *t, const struct iblock *head, const struct iblock *next,
-		    const struct recording *r)
+static bool goes_on(const struct translate *t, const struct iblock *first,
+		    const struct iblock *next, const struct recording *r)
 {
-	return next && !next->dead && !head->dead && next->gpa2 == ~0ull &&
-	       next->mode == head->mode && (next->gpa ^ head->gpa) >> PAGE_BITS == 0 &&
-	       r->len < COMPILE_PATH_MAX && r->insns + next->insns <= t->compiler.max_trace;
+	return next && !next->head.dead && !first->head.dead && next->head.gpa2 == ~0ull &&
+	       next->head.mode == first->head.mode &&
+	       (next->head.gpa ^ first->head.gpa) >> PAGE_BITS == 0 && r->len < COMPILE_PATH_MAX &&
+	       r->insns + next->head.insns <= t->compiler.max_trace;
 }
 
-static void record(struct translate *t, struct iblock *head, struct recording *r)
+static void record(struct translate *t, struct iblock *first, struct recording *r)
 {
-	struct iblock *b = head, *next;
-	unsigned known = 0, loop_at = 0, flushes = t->interp->flushes;
+	struct iblock *b = first, *next;
+	unsigned known = 0, loop_at = 0, evictions = t->interp->evictions;
 	const struct tblock *to, *loop = NULL;
 
 	for (unsigned n = 0; n < RECORD_BLOCKS_MAX; n++) {
 		bool jumped = !falls_through(b);
 
-		r->insns += b->insns;
+		r->insns += b->head.insns;
 		if (!run_one(t, b))
 			return;
 		next = find_block(t->interp);
@@ -85,10 +88,11 @@ static void record(struct translate *t, struct iblock *head, struct recording *r
 			interp_step(t->interp, NULL);
 			return;
 		}
-		if (t->interp->flushes != flushes || (!goes_on(t, head, next, r) && next != head))
+		if (t->interp->evictions != evictions ||
+		    (!goes_on(t, first, next, r) && next != first))
 			return;
-		to = code_find(t->code, next->gpa, ~0ull, next->mode);
-		if (to && to == loop && to->insns % (r->insns - loop_at) == 0)
+		to = code_find(t->code, next->head.gpa, ~0ull, next->head.mode);
+		if (to && to == loop && to->head.insns % (r->insns - loop_at) == 0)
 			return; /* another round of it: its own code is the better one for that */
 		if (to && to->loop) {
 			loop = to;
@@ -97,8 +101,8 @@ static void record(struct translate *t, struct iblock *head, struct recording *r
 		if (t->background && next->heat > 1 && next->heat < HEAT_PENDING)
 			next->heat = HEAT_PENDING; /* soon part of this one */
 		if (jumped)
-			r->path[r->len++] = next->gpa & PAGE_OFFSET_MASK;
-		if (next == head) {
+			r->path[r->len++] = next->head.gpa & PAGE_OFFSET_MASK;
+		if (next == first) {
 			r->loop = true;
 			return;
 		}
@@ -126,20 +130,20 @@ static void job_fill(const struct translate *t, struct compile_job *job, uint64_
 		     const uint8_t *page2)
 {
 	job->rip = rip;
-	job->gpa = b->gpa;
-	job->gpa2 = b->gpa2;
-	job->mode = b->mode;
+	job->gpa = b->head.gpa;
+	job->gpa2 = b->head.gpa2;
+	job->mode = b->head.mode;
 	memcpy(job->path, r->path, r->len * sizeof(*r->path));
 	job->path_len = r->len;
 	job->loop = r->loop;
 	memcpy(job->page, page, PAGE_BYTES);
-	if (b->gpa2 != ~0ull)
+	if (b->head.gpa2 != ~0ull)
 		memcpy(job->page + PAGE_BYTES, page2, X86_INSN_MAX);
 	memcpy(job->wanderers, t->wanderers, sizeof(job->wanderers));
 	memcpy(job->apart, t->apart, sizeof(job->apart));
 	job->settles = code_settling(t->code, &job->settle);
 	job->head = b;
-	job->flushes = t->interp->flushes;
+	job->evictions = t->interp->evictions;
 }
 
 /* Is it a matter of waiting? Then the interpreter goes on with it. */
@@ -147,7 +151,7 @@ static bool must_wait(struct translate *t, struct iblock *b)
 {
 	if (!t->background)
 		return false;
-	if (background_has(t->background, b->gpa, b->gpa2, b->mode))
+	if (background_has(t->background, b->head.gpa, b->head.gpa2, b->head.mode))
 		b->heat = HEAT_PENDING;
 	else if (!background_job(t->background))
 		b->heat = HEAT_BUSY;
@@ -164,36 +168,39 @@ void trace_hot(struct translate *t, struct iblock *b)
 	struct compile_job *job = t->job;
 	struct recording r = {.len = 0};
 	uint64_t rip = cpu->rip;
-	unsigned flushes = t->interp->flushes;
+	unsigned evictions = t->interp->evictions;
 	const uint8_t *page, *page2 = NULL;
 	bool rom;
 
 	if (must_wait(t, b))
 		return;
 	t->link = NULL; /* its block may be evicted */
-	page = space_ram_page(cpu->space, b->gpa, &rom);
-	if (b->gpa2 != ~0ull)
-		page2 = space_ram_page(cpu->space, b->gpa2, &rom);
-	if (!page || (b->gpa2 != ~0ull && !page2)) {
+	page = space_ram_page(cpu->space, b->head.gpa, &rom);
+	if (b->head.gpa2 != ~0ull)
+		page2 = space_ram_page(cpu->space, b->head.gpa2, &rom);
+	if (!page || (b->head.gpa2 != ~0ull && !page2)) {
 		b->heat = UINT32_MAX;
 		return;
 	}
 	b->heat = 2;
-	if (t->compiler.max_trace && b->gpa2 == ~0ull) {
+	if (t->compiler.max_trace && b->head.gpa2 == ~0ull) {
 		record(t, b, &r);
 		unroll(&r);
 	}
-	if (t->interp->flushes != flushes || b->dead)
+	if (t->interp->evictions != evictions || b->head.dead)
 		return;
 	if (t->background)
 		job = background_job(t->background);
-	job_fill(t, job, rip, b, &r, page, page2);
-	job->tag = jumps_tag(t, b->mode);
+	job->tag = jumps_tag(t, b->head.mode);
 	if (t->background) {
+		job_fill(t, job, rip, b, &r, page, page2);
 		b->heat = HEAT_PENDING;
 		background_submit(t->background);
 	} else {
+		code_hold(t->code, b->head.gpa, b->head.gpa2);
+		job_fill(t, job, rip, b, &r, page, page2);
 		compile(&t->compiler, job);
 		b->heat = keep(t, job) ? 1 : UINT32_MAX;
+		code_let_go(t->code, b->head.gpa, b->head.gpa2);
 	}
 }

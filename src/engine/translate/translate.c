@@ -18,8 +18,7 @@
 
 enum {
 	DEFAULT_HOT = 24,
-	DEFAULT_CODE_BYTES = 64 << 20,
-	INTERP_BYTES = 48 << 20,
+	INTERP_EIGHTHS = 3, /* of the code cache */
 	BLOCK_INSNS = 64,
 	TRACE_INSNS = 96,
 };
@@ -38,11 +37,12 @@ static void left_at_link(struct translate *t)
 	uint32_t offset = (uint32_t)(cpu_frame(cpu)->place - start);
 
 	cpu->counter[COUNTER_TRANSLATE_EXIT_LINK]++;
-	for (unsigned i = 0; i < b->link_count; i++) {
-		if (b->link[i].place != offset)
+	for (unsigned i = 0; i < b->head.link_count; i++) {
+		struct tlink *l = tblock_link(b, i);
+		if (l->place != offset)
 			continue;
-		cpu->rip = interp_wrap(cpu, cpu->rip + (uint64_t)(int64_t)b->link[i].target);
-		t->link = &b->link[i];
+		cpu->rip = interp_wrap(cpu, cpu->rip + (uint64_t)(int64_t)l->target);
+		t->link = l;
 		return;
 	}
 	BUG_ON(true, "an exit without a link");
@@ -66,7 +66,7 @@ static void aborted(struct translate *t)
 	done = b->fault[k].index;
 	if (code == X86_EXIT_FAULT && cpu->fault.soft)
 		done++; /* INT n has retired */
-	cpu->budget += b->insns - done;
+	cpu->budget += b->head.insns - done;
 	interp_leave_insn(t->interp, code, next);
 }
 
@@ -116,10 +116,10 @@ static void try_link(struct translate *t, struct tblock *to)
 {
 	struct tlink *l = t->link;
 
-	if (!l || l->from->dead || l->from->mode != to->mode || to->gpa2 != ~0ull ||
-	    (t->cfg.stress & ENGINE_STRESS_NO_CHAIN))
+	if (!l || l->from->head.dead || l->from->head.mode != to->head.mode ||
+	    to->head.gpa2 != ~0ull || (t->cfg.stress & ENGINE_STRESS_NO_CHAIN))
 		return;
-	if (!l->to) {
+	if (!l->head.to) {
 		code_link(l, to);
 		t->cpu->counter[COUNTER_TRANSLATE_LINKS]++;
 	}
@@ -157,8 +157,8 @@ static struct tblock *code_here(struct translate *t)
 		return NULL;
 	}
 	gpa |= cpu->rip & PAGE_OFFSET_MASK;
-	if (t->link && t->link->to && t->link->to->gpa == gpa)
-		return t->link->to;
+	if (t->link && t->link->head.to && t->link->head.to->gpa == gpa)
+		return (struct tblock *)t->link->head.to;
 	b = jumps_again(t, gpa);
 	if (!b)
 		b = code_find(t->code, gpa, ~0ull, cpu->mode);
@@ -171,7 +171,7 @@ static void run_block(struct translate *t, struct tblock *b)
 {
 	try_link(t, b);
 	jumps_remember(t, b);
-	run_code(t, b->rx, b->gpa & PAGE_OFFSET_MASK);
+	run_code(t, b->rx, b->head.gpa & PAGE_OFFSET_MASK);
 }
 
 /* No translated code is to be had, or it does not fit the budget. */
@@ -180,7 +180,7 @@ static void step_interpreter(struct translate *t, struct tblock *to)
 	struct x86_cpu *cpu = t->cpu;
 	struct engine_cpu *e = t->interp;
 	struct iblock *b = find_block(e);
-	unsigned flushes;
+	unsigned evictions;
 
 	if (b && (cpu->mode & X86_MODE_POLLS))
 		b->heat = UINT32_MAX; /* one instruction at a time */
@@ -190,19 +190,19 @@ static void step_interpreter(struct translate *t, struct tblock *to)
 		return;
 	}
 	if (!to)
-		to = code_find(t->code, b->gpa, b->gpa2, b->mode);
+		to = code_find(t->code, b->head.gpa, b->head.gpa2, b->head.mode);
 	if (!to) {
 		trace_hot(t, b);
-	} else if (cpu->budget < to->insns) {
+	} else if (cpu->budget < to->head.insns) {
 		t->link = NULL;
 		b->heat = 2; /* not hot for once: the interpreter does the last few */
-		flushes = e->flushes;
+		evictions = e->evictions;
 		interp_step(e, b);
-		if (e->flushes == flushes)
+		if (e->evictions == evictions)
 			b->heat = 1;
 	} else {
 		try_link(t, to);
-		run_code(t, to->rx, to->gpa & PAGE_OFFSET_MASK);
+		run_code(t, to->rx, to->head.gpa & PAGE_OFFSET_MASK);
 	}
 }
 
@@ -222,7 +222,7 @@ static void step(struct translate *t)
 	if (!t->short_budget)
 		to = code_here(t);
 	t->short_budget = false;
-	if (to && cpu->budget >= to->insns)
+	if (to && cpu->budget >= to->head.insns)
 		run_block(t, to);
 	else
 		step_interpreter(t, to);
@@ -268,7 +268,22 @@ static enum engine_exit run(struct engine_cpu *e, uint64_t insns)
 	return (enum engine_exit)why;
 }
 
-/* ---- as the interpreter's client */
+/* ---- as the owner of code, and the interpreter's client */
+static void protect(void *opaque, uint64_t gpa_page)
+{
+	struct translate *t = opaque;
+
+	engine_group_protect(t->interp->group, t->cpu, gpa_page);
+}
+
+static void evicted(void *opaque)
+{
+	struct translate *t = opaque;
+
+	t->link = NULL;
+	jumps_clear(t);
+}
+
 static unsigned dropped(void *opaque, uint64_t gpa, size_t len)
 {
 	struct translate *t = opaque;
@@ -278,15 +293,6 @@ static unsigned dropped(void *opaque, uint64_t gpa, size_t len)
 	if (n)
 		jumps_flush(t, true);
 	return n;
-}
-
-static void dropped_all(void *opaque)
-{
-	struct translate *t = opaque;
-
-	code_drop_all(t->code);
-	t->link = NULL;
-	jumps_clear(t);
 }
 
 static void flush_jumps(void *opaque, bool global)
@@ -371,19 +377,18 @@ static int cpu_create(struct engine_cpu **out, struct engine_group *g, struct x8
 		      const struct engine_config *cfg, struct error *err)
 {
 	struct translate *t = host_alloc(sizeof(*t));
-	size_t bytes = cfg->code_cache_bytes ? cfg->code_cache_bytes : DEFAULT_CODE_BYTES;
-	size_t interp_bytes = INTERP_BYTES;
+	size_t bytes = engine_cache_bytes(cfg);
+	size_t interp_bytes = align_down(bytes / 8 * INTERP_EIGHTHS, PAGE_BYTES);
 	uint32_t hot = cfg->hot_threshold ? cfg->hot_threshold : DEFAULT_HOT;
 	struct engine_cpu *e;
 	int r;
 
 	if (!t)
 		return error_set(err, -ENOMEM, "out of memory for the translator");
-	if (cfg->stress & ENGINE_STRESS_TINY_CACHE)
-		bytes = interp_bytes = 1 << 20;
 	t->cfg = *cfg;
 	t->cpu = cpu;
-	r = code_create(&t->code, cpu->space, bytes, cpu, &t->cfg, err);
+	r = code_create(&t->code, cpu, bytes - interp_bytes, &t->cfg,
+			&(struct code_owner){t, protect, evicted}, err);
 	if (!r) {
 		make_compiler(t);
 		r = make_job(t, err);
@@ -394,7 +399,7 @@ static int cpu_create(struct engine_cpu **out, struct engine_group *g, struct x8
 		translate_destroy(t);
 		return r;
 	}
-	e->client = (struct interp_client){t, dropped, dropped_all, flush_jumps};
+	e->client = (struct interp_client){t, dropped, flush_jumps};
 	t->interp = e;
 	jumps_init(t);
 	*out = e;
