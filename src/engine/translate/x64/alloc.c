@@ -71,6 +71,11 @@ bool gen_const32(const struct gen *g, ir_ref v, int32_t *out)
 	return s == (int32_t)s;
 }
 
+bool gen_dies(const struct gen *g, ir_ref v)
+{
+	return g->val[v].real <= g->index && !gen_flags_hold(g, v);
+}
+
 /* ---- moving */
 static void move(struct gen *g, bool vec, ir_ref v, unsigned dst, unsigned src)
 {
@@ -159,12 +164,10 @@ static void evict(struct gen *g, struct bank *k, unsigned reg)
 	k->owner[reg] = IR_NONE;
 	if (v == IR_NONE)
 		return;
-	if (g->val[v].last >= g->index) {
-		if (gen_flags_hold(g, v))
-			gen_flags_retire(g, v);
-		if (g->val[v].real >= g->index || g->val[v].last > g->index)
-			spill(g, v);
-	}
+	if (gen_flags_hold(g, v))
+		gen_flags_retire(g, v);
+	if (g->val[v].real >= g->index)
+		spill(g, v);
 	g->val[v].reg = X64_NO_REG;
 }
 
@@ -180,8 +183,8 @@ static unsigned evict_cost(const struct gen *g, ir_ref v)
 	const struct val *x = &g->val[v];
 	unsigned far = x->last - g->index < 200 ? 200 - (x->last - g->index) : 0;
 
-	if (x->real < g->index)
-		return far; /* for pending flags only */
+	if (x->real < g->index) /* for pending flags only, if at all */
+		return gen_flags_hold(g, v) ? far : 0;
 	return clean(g, v) ? 200 + far : 400 + far;
 }
 
@@ -219,7 +222,7 @@ static void take(struct gen *g, struct bank *k, unsigned reg)
 
 	if (!k->vec && g->rmw_address != IR_NONE && g->rmw_reg == reg)
 		gen_rmw_cancel(g);
-	if (v != IR_NONE && g->val[v].last > g->index && !clean(g, v) && !gen_flags_hold(g, v)) {
+	if (v != IR_NONE && g->val[v].real > g->index && !clean(g, v) && !gen_flags_hold(g, v)) {
 		/* rather move it than store it */
 		for (unsigned i = 0; i < k->temp_count; i++) {
 			unsigned r = k->temp[i];
@@ -271,15 +274,15 @@ static void rescue(struct gen *g, int n, bool keep_now)
 	g->state_list[n] = IR_NONE;
 	for (; v != IR_NONE; v = next) {
 		struct val *x = &g->val[v];
-		bool needed = x->last > g->index ||
-			      (x->last == g->index && (keep_now || gen_flags_hold(g, v)));
+		bool used = x->real > g->index || (x->real == g->index && keep_now);
+		bool needed = used || gen_flags_hold(g, v);
 		bool alias = x->flags & VAL_ALIAS;
 		unsigned pin = x->reg;
 
 		next = x->next;
 		if (needed && alias && gen_flags_hold(g, v)) {
 			gen_flags_retire(g, v);
-			needed = x->real > g->index || (keep_now && x->real == g->index);
+			needed = used;
 		}
 		if (alias) {
 			x->reg = X64_NO_REG;
@@ -375,7 +378,7 @@ static unsigned def(struct gen *g, ir_ref v, uint32_t keep, bool vec)
 	for (unsigned i = 0; i < k.temp_count; i++) {
 		r = k.temp[i];
 		if (k.owner[r] == IR_NONE || (keep & gen_bit(r)) ||
-		    g->val[k.owner[r]].last > g->index || gen_flags_hold(g, k.owner[r]))
+		    !gen_dies(g, k.owner[r]))
 			continue;
 		g->val[k.owner[r]].reg = X64_NO_REG;
 		bind(g, &k, v, r);
@@ -413,8 +416,7 @@ static unsigned def_copy(struct gen *g, ir_ref v, ir_ref a, uint32_t keep, bool 
 		}
 	}
 	from = use(g, a, vec);
-	if (!(y->flags & VAL_ALIAS) && y->last <= g->index && !(keep & gen_bit(from)) &&
-	    !gen_flags_hold(g, a)) {
+	if (!(y->flags & VAL_ALIAS) && gen_dies(g, a) && !(keep & gen_bit(from))) {
 		y->reg = X64_NO_REG;
 		bind(g, &k, v, from);
 		return from;
@@ -510,7 +512,7 @@ static void end_bank(struct gen *g, struct bank k)
 	for (unsigned i = 0; i < k.temp_count; i++) {
 		unsigned r = k.temp[i];
 		ir_ref v = k.owner[r];
-		if (v != IR_NONE && g->val[v].last <= g->index) {
+		if (v != IR_NONE && gen_dies(g, v)) {
 			k.owner[r] = IR_NONE;
 			g->val[v].reg = X64_NO_REG;
 		}

@@ -362,9 +362,8 @@ void emit_exit_unless(struct gen *g, const struct ir_insn *i, ir_ref v)
 	struct cold *c;
 
 	(void)v;
-	x64_mov_rm(&g->a, 8, t, x64_at(X64_RBP, CPU(rip)));
-	x64_lea(&g->a, g->src->mode & X86_MODE_CODE64 ? 8 : 4, t, x64_at(t, (int32_t)delta));
-	x64_alu_rr(&g->a, X64_CMP, 8, t, r);
+	x64_lea(&g->a, g->src->mode & X86_MODE_CODE64 ? 8 : 4, t, x64_at(r, (int32_t)-delta));
+	x64_alu_rm(&g->a, X64_CMP, 8, t, x64_at(X64_RBP, CPU(rip)));
 	c = gen_cold(g, COLD_INDIRECT);
 	c->from[0] = x64_jcc(&g->a, X64_NE, NULL);
 	c->reg = (uint8_t)r;

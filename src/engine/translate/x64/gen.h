@@ -346,6 +346,8 @@ unsigned gen_def_vec(struct gen *g, ir_ref v, uint32_t keep);
 /* The same, holding a's value already. */
 unsigned gen_def_copy(struct gen *g, ir_ref v, ir_ref a, uint32_t keep);
 unsigned gen_def_copy_vec(struct gen *g, ir_ref v, ir_ref a, uint32_t keep);
+/* Is this operation the last to use v, for pending flags too? */
+bool gen_dies(const struct gen *g, ir_ref v);
 /* v is in temporary reg (locked, without owner) from now on. */
 void gen_bind(struct gen *g, ir_ref v, unsigned reg);
 void gen_bind_vec(struct gen *g, ir_ref v, unsigned reg);

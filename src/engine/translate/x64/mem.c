@@ -40,8 +40,7 @@ static bool reusable(const struct gen *g, const struct ir_insn *i, ir_ref base)
 {
 	const struct val *x = &g->val[base];
 
-	if ((x->flags & VAL_ALIAS) || x->reg == X64_NO_REG || x->last > g->index ||
-	    gen_flags_hold(g, base))
+	if ((x->flags & VAL_ALIAS) || x->reg == X64_NO_REG || !gen_dies(g, base))
 		return false;
 	for (unsigned k = 1; k < 3; k++)
 		if (i->arg[k] != IR_NONE && gen_rep(g, i->arg[k]) == base)
