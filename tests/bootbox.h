@@ -72,6 +72,7 @@ static inline int bootbox_boot(struct bootbox *b, const void *kernel, size_t ker
 		.initrd = {initrd, initrd_len, "i"},
 		.cmdline = cmdline,
 		.unpack = unpack,
+		.unpack_pieces = unpack_pieces,
 		.alloc = host_alloc,
 		.free = host_free,
 	};

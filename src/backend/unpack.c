@@ -1,6 +1,7 @@
 #include "backend/unpack.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <bzlib.h>
@@ -89,31 +90,74 @@ static int unpack_lzma(const uint8_t *in, size_t in_len, uint8_t *out, size_t *o
 	return r == LZMA_BUF_ERROR && !z.avail_out ? too_large(err, "xz") : damaged(err, "xz");
 }
 
-/* Chunks of a length word and a block, until the input ends or the appended size is met. */
-static int unpack_lz4(const uint8_t *in, size_t in_len, uint8_t *out, size_t *out_len,
-		      struct error *err)
-{
-	enum { LZ4_MAGIC = 0x184c2102, LZ4_MAGIC_BYTES = 4, LZ4_CHUNK_MAX = 8 << 20 };
-	size_t at = LZ4_MAGIC_BYTES, made = 0;
+enum { LZ4_MAGIC = 0x184c2102, LZ4_MAGIC_BYTES = 4, LZ4_CHUNK_MAX = 8 << 20 };
 
-	while (in_len - at >= 8 || (in_len - at >= 4 && made < *out_len)) {
-		uint32_t n = load_le32(in + at);
-		size_t room = *out_len - made < LZ4_CHUNK_MAX ? *out_len - made : LZ4_CHUNK_MAX;
+/* The legacy frame: chunks of a length word and a block, until the input ends or the appended size
+ * is met. */
+struct lz4_chunks {
+	const uint8_t *in;
+	size_t in_len, at;
+	size_t made, room; /* so far, at most */
+};
+
+/* Unpack the next chunk to out: the bytes, 0 at the end, -EINVAL, -ENOSPC. */
+static int lz4_chunk(struct lz4_chunks *c, uint8_t *out, struct error *err)
+{
+	while (c->in_len - c->at >= 8 || (c->in_len - c->at >= 4 && c->made < c->room)) {
+		uint32_t n = load_le32(c->in + c->at);
+		size_t left = c->room - c->made, room = left < LZ4_CHUNK_MAX ? left : LZ4_CHUNK_MAX;
 		int got;
-		at += 4;
+
+		c->at += 4;
 		if (n == LZ4_MAGIC) /* another stream follows */
 			continue;
-		if (!n || n > in_len - at)
+		if (!n || n > c->in_len - c->at)
 			return damaged(err, "LZ4");
-		got = LZ4_decompress_safe((const char *)in + at, (char *)out + made, (int)n,
+		got = LZ4_decompress_safe((const char *)c->in + c->at, (char *)out, (int)n,
 					  (int)room);
 		if (got < 0) /* no telling why; with room for any chunk, damage it is */
 			return room < LZ4_CHUNK_MAX ? too_large(err, "LZ4") : damaged(err, "LZ4");
-		made += (size_t)got;
-		at += n;
+		c->made += (size_t)got;
+		c->at += n;
+		if (got)
+			return got;
 	}
-	*out_len = made;
 	return 0;
+}
+
+static int unpack_lz4(const uint8_t *in, size_t in_len, uint8_t *out, size_t *out_len,
+		      struct error *err)
+{
+	struct lz4_chunks c = {in, in_len, LZ4_MAGIC_BYTES, 0, *out_len};
+	int r;
+
+	while ((r = lz4_chunk(&c, out + c.made, err)) > 0)
+		;
+	if (!r)
+		*out_len = c.made;
+	return r;
+}
+
+int unpack_pieces(const uint8_t *in, size_t in_len, size_t len,
+		  int (*piece)(void *opaque, const uint8_t *bytes, size_t len), void *opaque,
+		  struct error *err)
+{
+	struct lz4_chunks c = {in, in_len, LZ4_MAGIC_BYTES, 0, len};
+	uint8_t *buf;
+	int r;
+
+	if (in_len < LZ4_MAGIC_BYTES || load_le32(in) != LZ4_MAGIC)
+		return error_set(err, -ENOEXEC, "not in pieces that stand alone");
+	buf = malloc(LZ4_CHUNK_MAX);
+	if (!buf)
+		return error_set(err, -ENOMEM, "out of memory for LZ4");
+	while ((r = lz4_chunk(&c, buf, err)) > 0) {
+		r = piece(opaque, buf, (size_t)r);
+		if (r)
+			break;
+	}
+	free(buf);
+	return r;
 }
 
 /* What the lz4 command writes unless told otherwise. */

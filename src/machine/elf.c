@@ -17,7 +17,7 @@ bool elf_open(struct elf *e, const uint8_t *bytes, size_t len)
 		   4) != 0 ||
 	    bytes[5] != 1 || (bytes[4] != 1 && bytes[4] != 2))
 		return false;
-	*e = (struct elf){.bytes = bytes, .len = len, .is64 = bytes[4] == 2};
+	*e = (struct elf){.bytes = bytes, .len = len, .there = len, .is64 = bytes[4] == 2};
 	type = load_le16(bytes + 16);
 	e->machine = load_le16(bytes + 18);
 	e->entry = e->is64 ? load_le64(bytes + 24) : load_le32(bytes + 24);

@@ -1,4 +1,5 @@
-/* Reading ELF executables (32- and 64-bit, x86). Everything is checked against the file's length. */
+/* Reading ELF executables (32- and 64-bit, x86). Everything is checked against the file's length.
+ */
 #ifndef MACHINE_ELF_H
 #define MACHINE_ELF_H
 
@@ -8,7 +9,8 @@
 
 struct elf {
 	const uint8_t *bytes;
-	size_t len;
+	size_t len;   /* of the file */
+	size_t there; /* of it at `bytes`: all, unless whoever opened it says otherwise */
 	bool is64;
 	uint16_t machine; /* ELF_EM_* */
 	uint64_t entry;

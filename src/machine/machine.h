@@ -32,10 +32,16 @@ struct boot_blob {
 typedef int (*unpack_fn)(const uint8_t *in, size_t in_len, uint8_t *out, size_t *out_len,
 			 struct error *err);
 
+/* The same by pieces, if the format has such, from backend/unpack; it says more. */
+typedef int (*unpack_pieces_fn)(const uint8_t *in, size_t in_len, size_t len,
+				int (*piece)(void *opaque, const uint8_t *bytes, size_t len),
+				void *opaque, struct error *err);
+
 struct boot_config {
 	struct boot_blob kernel, initrd; /* bytes NULL if absent */
 	const char *cmdline;
 	unpack_fn unpack;
+	unpack_pieces_fn unpack_pieces; /* or NULL */
 	void *(*alloc)(size_t bytes); /* scratch for unpacking */
 	void (*free)(void *p);
 };

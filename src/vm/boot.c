@@ -37,6 +37,7 @@ int vm_boot(struct doppel_vm *vm, struct error *err)
 		.initrd = blob(&vm->initrd, vm->cfg.initrd),
 		.cmdline = vm->cfg.append ? vm->cfg.append : "",
 		.unpack = unpack,
+		.unpack_pieces = unpack_pieces,
 		.alloc = host_alloc,
 		.free = host_free,
 	};

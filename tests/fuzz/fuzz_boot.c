@@ -122,6 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	uint8_t *exact, *initrd = calloc(1, initrd_len + 1);
 	struct boot_config c = {.cmdline = how & 8 ? "quiet x=1" : "",
 				.unpack = unpack,
+				.unpack_pieces = unpack_pieces,
 				.alloc = scratch_alloc,
 				.free = scratch_free};
 	struct bootbox b;

@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "backend/unpack.h"
@@ -114,12 +115,55 @@ static void unknown(void **state)
 	}
 }
 
+static int collect(void *opaque, const uint8_t *bytes, size_t len)
+{
+	size_t *at = opaque;
+
+	memcpy(out + *at, bytes, len);
+	*at += len;
+	return 0;
+}
+
+static int stop(void *opaque, const uint8_t *bytes, size_t len)
+{
+	++*(size_t *)opaque;
+	return -EPERM;
+}
+
+/* By pieces the same comes of it, in order; formats without pieces are told before there is one. */
+static void pieces(void **state)
+{
+	struct error err;
+
+	make_plain();
+	for (unsigned f = 0; f < FORMATS; f++) {
+		bool has = formats[f].pack == pack_lz4_legacy;
+		size_t at = 0, calls = 0;
+		uint32_t size = PLAIN;
+
+		formats[f].pack(plain, &packed);
+		memcpy(packed.bytes + packed.len, &size, 4);
+		memset(out, 0x55, sizeof(out));
+		assert_int_equal(
+			unpack_pieces(packed.bytes, packed.len + 4, PLAIN, collect, &at, &err),
+			has ? 0 : -ENOEXEC);
+		assert_int_equal(at, has ? PLAIN : 0);
+		assert_true(!has || !memcmp(out, plain, PLAIN));
+		assert_int_equal(unpack_pieces(packed.bytes, packed.len, PLAIN, stop, &calls, &err),
+				 has ? -EPERM : -ENOEXEC);
+		assert_int_equal(calls, has);
+		if (has)
+			assert_int_equal(unpack_pieces(packed.bytes, packed.len, PLAIN - 1, collect,
+						       (at = 0, &at), &err),
+					 -ENOSPC);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(round_trip),
-		cmocka_unit_test(too_small),
-		cmocka_unit_test(truncated),
+		cmocka_unit_test(pieces),    cmocka_unit_test(round_trip),
+		cmocka_unit_test(too_small), cmocka_unit_test(truncated),
 		cmocka_unit_test(unknown),
 	};
 

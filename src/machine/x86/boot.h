@@ -54,9 +54,12 @@ struct boot_loaded {
  * own data and the tables below 1 MiB. *l grows around it. */
 int boot_load_part(struct machine *m, const char *kernel, uint64_t gpa, const void *bytes,
 		   uint64_t len, uint64_t mem_len, struct boot_loaded *l, struct error *err);
-/* The loadable segments of an ELF file at their physical addresses. */
+/* The loadable segments of an ELF file at their physical addresses: what is there of it. */
 int boot_load_elf(struct machine *m, const char *kernel, const struct elf *e, struct boot_loaded *l,
 		  struct error *err);
+/* Then what was not there: len bytes of the file from offset at on. */
+void boot_load_elf_piece(struct machine *m, const struct elf *e, uint64_t at, const uint8_t *bytes,
+			 uint64_t len);
 
 /* A Multiboot kernel that gives its own addresses, as four fields of its header: of the header, of
  * the start and end of what is loaded (0: the file's end) and of the zeros after it (0: none). */

@@ -77,17 +77,59 @@ static int find_payload(const struct boot_blob *k, struct image *im, struct erro
 	return 0;
 }
 
+/* there: how much of the file's len bytes are at `bytes`. */
 static int load_vmlinux(struct machine *m, const struct boot_config *b, const uint8_t *bytes,
-			size_t len, struct image *im, struct error *err)
+			size_t there, size_t len, struct elf *e, struct image *im,
+			struct error *err)
 {
-	struct elf e;
-
-	if (!elf_open(&e, bytes, len) || (e.machine != ELF_EM_X86_64 && e.machine != ELF_EM_386))
+	if (!elf_open(e, bytes, there) || (e->machine != ELF_EM_X86_64 && e->machine != ELF_EM_386))
 		return error_set(err, -ENOEXEC, "kernel %s: its payload is not an x86 vmlinux",
 				 b->kernel.name);
-	im->is64 = e.is64;
-	im->entry = e.entry;
-	return boot_load_elf(m, b->kernel.name, &e, &im->loaded, err);
+	e->len = len;
+	im->is64 = e->is64;
+	im->entry = e->entry;
+	return boot_load_elf(m, b->kernel.name, e, &im->loaded, err);
+}
+
+/* A vmlinux that comes by pieces. Its headers are kept: they are in its first page. */
+struct arrival {
+	struct machine *m;
+	const struct boot_config *b;
+	struct image *im;
+	struct elf elf;
+	uint64_t at, len; /* so far, in all */
+	uint8_t head[4096];
+};
+
+static int arrive(void *opaque, const uint8_t *bytes, size_t len)
+{
+	struct arrival *a = opaque;
+	struct error why;
+	int r = 0;
+
+	if (!a->at) {
+		size_t there = len < sizeof(a->head) ? len : sizeof(a->head);
+
+		memcpy(a->head, bytes, there);
+		r = load_vmlinux(a->m, a->b, a->head, there, a->len, &a->elf, a->im, &why);
+	}
+	if (r)
+		return -ENOEXEC; /* it will be looked at as a whole */
+	boot_load_elf_piece(a->m, &a->elf, a->at, bytes, len);
+	a->at += len;
+	return 0;
+}
+
+/* Without a buffer for all of it. -ENOEXEC if that cannot be done, for whatever reason. */
+static int unpack_by_pieces(struct machine *m, const struct boot_config *b, struct image *im,
+			    size_t len, struct error *why)
+{
+	struct arrival a = {.m = m, .b = b, .im = im, .len = len};
+	int r = -ENOEXEC;
+
+	if (b->unpack_pieces)
+		r = b->unpack_pieces(im->payload, im->payload_len, len, arrive, &a, why);
+	return !r && a.at != len ? -ENOEXEC : r;
 }
 
 /* The payload's last four bytes are its unpacked length. */
@@ -96,14 +138,22 @@ static int unpack(struct machine *m, const struct boot_config *b, struct image *
 {
 	size_t cap = load_le32(im->payload + im->payload_len - 4), len = cap;
 	struct error why = {{0}};
+	struct elf elf;
 	uint8_t *buf;
 	int r;
 
 	if (load_le32(im->payload) == 0x464c457f) /* not compressed: "\x7fELF" */
-		return load_vmlinux(m, b, im->payload, im->payload_len, im, err);
+		return load_vmlinux(m, b, im->payload, im->payload_len, im->payload_len, &elf, im,
+				    err);
 	if (cap < 4096 || cap > UNPACKED_MAX)
 		return error_set(err, -ENOEXEC, "kernel %s: damaged: unpacked length %zu",
 				 b->kernel.name, cap);
+	r = unpack_by_pieces(m, b, im, len, &why);
+	if (!r)
+		return 0;
+	if (r != -ENOEXEC)
+		return error_set(err, r, "kernel %s: damaged: %s", b->kernel.name, why.text);
+	im->loaded = (struct boot_loaded){0, 0};
 	buf = b->alloc(cap);
 	if (!buf)
 		return error_set(err, -ENOMEM, "out of memory unpacking kernel %s", b->kernel.name);
@@ -111,7 +161,7 @@ static int unpack(struct machine *m, const struct boot_config *b, struct image *
 	if (r)
 		error_set(err, r, "kernel %s: damaged: %s", b->kernel.name, why.text);
 	else
-		r = load_vmlinux(m, b, buf, len, im, err);
+		r = load_vmlinux(m, b, buf, len, len, &elf, im, err);
 	b->free(buf);
 	return r;
 }

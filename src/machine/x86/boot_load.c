@@ -31,13 +31,12 @@ static bool is_free(uint64_t gpa, uint64_t len)
 	return gpa >= 1 << 20 || (gpa >= BOOT_END && gpa + len <= PC_EBDA);
 }
 
-int boot_load_part(struct machine *m, const char *kernel, uint64_t gpa, const void *bytes,
-		   uint64_t len, uint64_t mem_len, struct boot_loaded *l, struct error *err)
+/* Find room for part of a kernel, and clear what is behind its len bytes. */
+static int place_part(struct machine *m, const char *kernel, uint64_t gpa, uint64_t len,
+		      uint64_t mem_len, struct boot_loaded *l, struct error *err)
 {
 	uint8_t *to = space_ram_range(&m->memory, gpa, mem_len);
 
-	if (!mem_len)
-		return 0;
 	if (!to && (gpa >= 1 << 20 || mem_len > m->low_end))
 		return error_set(
 			err, -ENOMEM,
@@ -52,13 +51,37 @@ int boot_load_part(struct machine *m, const char *kernel, uint64_t gpa, const vo
 	      "kernel %s: %llu bytes at %#llx, %llu of them from the file", kernel,
 	      (unsigned long long)mem_len, (unsigned long long)gpa, (unsigned long long)len);
 	memset(to + len, 0, mem_len - len);
-	if (len)
-		memcpy(to, bytes, len);
 	if (!l->top || gpa < l->base)
 		l->base = gpa;
 	if (gpa + mem_len > l->top)
 		l->top = gpa + mem_len;
 	return 0;
+}
+
+int boot_load_part(struct machine *m, const char *kernel, uint64_t gpa, const void *bytes,
+		   uint64_t len, uint64_t mem_len, struct boot_loaded *l, struct error *err)
+{
+	int r = mem_len ? place_part(m, kernel, gpa, len, mem_len, l, err) : 0;
+
+	if (!r && len)
+		memcpy(space_ram_range(&m->memory, gpa, len), bytes, len);
+	return r;
+}
+
+void boot_load_elf_piece(struct machine *m, const struct elf *e, uint64_t at, const uint8_t *bytes,
+			 uint64_t len)
+{
+	struct elf_segment s;
+
+	for (unsigned i = 0; elf_segment(e, i, &s); i++) {
+		uint64_t lo = s.offset > at ? s.offset : at, hi = s.offset + s.file_bytes;
+
+		if (hi > at + len)
+			hi = at + len;
+		if (s.type == ELF_PT_LOAD && lo < hi)
+			memcpy(space_ram_range(&m->memory, s.paddr + (lo - s.offset), hi - lo),
+			       bytes + (lo - at), hi - lo);
+	}
 }
 
 int boot_load_elf(struct machine *m, const char *kernel, const struct elf *e, struct boot_loaded *l,
@@ -77,8 +100,7 @@ int boot_load_elf(struct machine *m, const char *kernel, const struct elf *e, st
 				kernel, i);
 		if (s.type != ELF_PT_LOAD || !s.mem_bytes)
 			continue;
-		r = boot_load_part(m, kernel, s.paddr, e->bytes + s.offset, s.file_bytes,
-				   s.mem_bytes, l, err);
+		r = place_part(m, kernel, s.paddr, s.file_bytes, s.mem_bytes, l, err);
 		if (r)
 			return r;
 		sum += s.mem_bytes; /* each fits memory, so this cannot wrap */
@@ -88,6 +110,7 @@ int boot_load_elf(struct machine *m, const char *kernel, const struct elf *e, st
 	}
 	if (!l->top)
 		return error_set(err, -ENOEXEC, "kernel %s: nothing in it is to be loaded", kernel);
+	boot_load_elf_piece(m, e, 0, e->bytes, e->there);
 	return 0;
 }
 
