@@ -45,10 +45,11 @@ export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:print_stacktrace=1}
 export DOPPEL_TEST_SCOPE=$scope
 
-meson_tests "plain" "$build"
+# Timeouts end what hangs; a slow or busy host must not look like that.
+meson_tests "plain" "$build" --timeout-multiplier 4
 if sanitizer_build; then
 	# Files and layers do not depend on the compiler; symbols do, so house is for the plain build.
-	meson_tests "sanitized" "$san" --no-suite house --timeout-multiplier 5
+	meson_tests "sanitized" "$san" --no-suite house --timeout-multiplier 10
 else
 	broke "sanitized: build"
 fi

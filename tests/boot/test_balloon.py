@@ -55,7 +55,7 @@ def test_target_on_the_command_line(boot):
     guest.shell()
     guest.command("stty columns 1000")
     guest.command("while [ $(sed -n 's/^balloon_inflate //p' /proc/vmstat) -lt 79000 ]; do sleep 0.1; done; "
-                  "sleep 2")  # until --stats has asked
+                  "sleep 5")  # until --stats has asked
     assert int(guest.command("free -m | sed -n 's/^Mem: *[0-9]* *[0-9]* *\\([0-9]*\\).*/\\1/p'")) < 200
     stats = off_with_stats(guest)
     assert stats["balloon_target"] == 200 << 20

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 
+import pexpect
 import pytest
 from conftest import BUILD, ENGINES, TIMEOUT, image
 
@@ -77,17 +78,23 @@ def test_stress(start, cpus, options):
 
 # ---- the shell
 
+def press(guest, key, until):
+    """Again and again: what it is for may not have begun yet."""
+    for _ in range(int(TIMEOUT)):
+        time.sleep(0.5)
+        guest.console.send(key)
+        if guest.console.expect([until, pexpect.TIMEOUT], timeout=1) == 0:
+            return
+    pytest.fail(f"{key!r} does not bring {until!r}\n{guest.transcript()}")
+
+
 def test_job_control_and_leaving_the_shell(boot):
     guest = boot()
     guest.shell()
     guest.console.send("sleep 1000\r")
-    time.sleep(0.5)
-    guest.console.send("\x03")
-    guest.expect("guest:")
+    press(guest, "\x03", "guest:")
     guest.console.send("\rsleep 1000\r")
-    time.sleep(0.5)
-    guest.console.send("\x1a")
-    guest.expect("Stopped")
+    press(guest, "\x1a", "Stopped")
     guest.console.send("\rkill %1; exit\r")
     guest.expect("exit")
     guest.console.send("exit\r")  # the first one warns about the stopped job
@@ -123,10 +130,12 @@ def cpu_seconds(pid):
 def test_idle_costs_little_and_ctrl_a_x_quits(boot, cpus):
     guest = boot(cpus=cpus)
     guest.shell()
-    time.sleep(1)
-    begin, used = time.monotonic(), cpu_seconds(guest.process.pid)
-    time.sleep(2)
-    share = (cpu_seconds(guest.process.pid) - used) / (time.monotonic() - begin)
+    for _ in range(20):  # on a busy host it may still have something to do
+        begin, used = time.monotonic(), cpu_seconds(guest.process.pid)
+        time.sleep(2)
+        share = (cpu_seconds(guest.process.pid) - used) / (time.monotonic() - begin)
+        if share < 0.10 * cpus:
+            break
     assert share < 0.10 * cpus, f"an idle guest used {share:.0%} of a CPU"
     guest.console.send("\x01x")
     assert guest.wait() == 8

@@ -72,8 +72,11 @@ class Taker(threading.Thread):
 
 
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
+    """One that nobody has now, and that no connection of this host's is given before it is used."""
+    while True:
+        with contextlib.suppress(OSError):
+            with socket.create_server(("127.0.0.1", random.SystemRandom().randrange(10000, 32000))) as s:
+                return s.getsockname()[1]
 
 
 def lease(guest):
@@ -85,7 +88,7 @@ def lease(guest):
 
 def fetch(port):
     """From the guest's server through a forwarded port, which may need a moment to be there."""
-    for _ in range(50):
+    for _ in range(500):
         with contextlib.suppress(OSError):
             return urllib.request.urlopen(f"http://127.0.0.1:{port}/file", timeout=TIMEOUT).read()
         time.sleep(0.2)
@@ -156,10 +159,14 @@ def test_two_machines(boot, tmp_path):
         guests[1].command("cat /sys/class/net/eth0/address")
     assert "2 packets received" in guests[0].command("ping -c 2 10.1.0.2")
     for me, other, address in ((guests[0], guests[1], "10.1.0.2"), (guests[1], guests[0], "10.1.0.1")):
-        other.command("nc -l -p 7000 >/tmp/got & sleep 1")
+        other.command("nc -l -p 7000 >/tmp/got & until netstat -ltn | grep -q :7000; do sleep 0.1; done")
         me.command(f"nc {address} 7000 </tmp/own")
         sums = [other.command("wait; md5sum </tmp/got"), me.command("md5sum </tmp/own")]
         assert sums[0].split()[0] == sums[1].split()[0]
+
+
+def carrier_is(guest, state):
+    guest.command(f"until grep -q {state} /sys/class/net/eth0/carrier; do sleep 0.1; done")
 
 
 def test_link_state(boot, tmp_path):
@@ -171,8 +178,8 @@ def test_link_state(boot, tmp_path):
     assert guest.command("cat /sys/class/net/eth0/carrier") == "0"
     with socket.socket(socket.AF_UNIX) as other:
         other.connect(path)
-        assert guest.command("sleep 1; cat /sys/class/net/eth0/carrier") == "1"
-    assert guest.command("sleep 1; cat /sys/class/net/eth0/carrier") == "0"
+        carrier_is(guest, 1)
+    carrier_is(guest, 0)
     guest.console.send("poweroff\r")
     assert guest.wait() == 0
     assert not os.path.exists(path)

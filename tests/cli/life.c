@@ -137,7 +137,7 @@ static void patched(void **state)
 		assert_int_equal(doppel_register_read(g.vm, 0, "rip", &rip), 0);
 		assert_int_equal(doppel_memory_write(g.vm, rip, exit_five, sizeof(exit_five)), 0);
 		assert_int_equal(doppel_resume(g.vm), 0);
-		assert_int_equal(doppel_wait(g.vm, 20000, &r), 0);
+		assert_int_equal(doppel_wait(g.vm, 120000, &r), 0);
 		assert_int_equal(r.end, DOPPEL_END_DEBUG_EXIT);
 		assert_int_equal(r.code, 5);
 		doppel_destroy(g.vm);
@@ -150,7 +150,7 @@ static void patched(void **state)
 				 0);
 		assert_int_equal(doppel_register_write(g.vm, 0, "rip", 0x6000), 0);
 		assert_int_equal(doppel_resume(g.vm), 0);
-		assert_int_equal(doppel_wait(g.vm, 20000, &r), 0);
+		assert_int_equal(doppel_wait(g.vm, 120000, &r), 0);
 		assert_int_equal(r.code, 5);
 		doppel_destroy(g.vm);
 	}

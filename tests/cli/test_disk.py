@@ -18,7 +18,7 @@ def there(tmp_path, monkeypatch):
 
 
 def disk(*args, status=0):
-    r = subprocess.run([DOPPEL, "disk", *args], capture_output=True, text=True, timeout=60,
+    r = subprocess.run([DOPPEL, "disk", *args], capture_output=True, text=True, timeout=120,
                        stdin=subprocess.DEVNULL)
     assert r.returncode == status, r.stderr + r.stdout
     assert status or not r.stderr
@@ -26,7 +26,7 @@ def disk(*args, status=0):
 
 
 def qemu(*args, status=0):
-    r = subprocess.run(["qemu-img", *args], capture_output=True, text=True, timeout=60)
+    r = subprocess.run(["qemu-img", *args], capture_output=True, text=True, timeout=120)
     assert r.returncode == status, r.stderr + r.stdout
     return r.stdout
 
@@ -182,7 +182,7 @@ def test_convert_what_others_wrote():
 def test_convert_on_a_full_host():
     raw("a")
     r = subprocess.run(["bash", "-c", f"ulimit -f 200; {DOPPEL} disk convert --format raw a b"],
-                       capture_output=True, text=True, timeout=60)
+                       capture_output=True, text=True, timeout=120)
     assert r.returncode == 4
     assert "too large" in r.stderr and r.stderr.count("\n") == 1
     assert not os.path.exists("b")

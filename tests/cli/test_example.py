@@ -9,12 +9,12 @@ TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 def boot(*args):
     return subprocess.run([os.environ["BOOT"], *args], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=60)
+                          capture_output=True, text=True, timeout=120)
 
 
 def auto_engine():
     """What `doppel doctor` says that --engine auto takes."""
-    r = subprocess.run([os.environ["DOPPEL"], "doctor"], capture_output=True, text=True, timeout=20)
+    r = subprocess.run([os.environ["DOPPEL"], "doctor"], capture_output=True, text=True, timeout=90)
     above = r.stdout.split("--engine auto takes this one")[0]
     return [line.split()[1] for line in above.splitlines() if line.startswith("works")][-1]
 
@@ -41,7 +41,7 @@ def complete(*words):
         printf '%s\\n' "${{COMPREPLY[@]}}"
     """
     return subprocess.run(["/bin/bash", "-c", script], capture_output=True, text=True,
-                          timeout=20).stdout.split()
+                          timeout=90).stdout.split()
 
 
 def test_completion():

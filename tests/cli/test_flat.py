@@ -13,7 +13,7 @@ DOPPEL = os.environ["DOPPEL"]
 IMAGES = os.environ["IMAGES"]
 ENGINE = os.environ.get("DOPPEL_TEST_ENGINE", "interpret")
 if ENGINE not in subprocess.run([DOPPEL, "__complete", "engine"], capture_output=True, text=True,
-                                timeout=60).stdout.split():
+                                timeout=120).stdout.split():
     os._exit(77)  # what meson takes for skipped; pytest has no status for it while it collects
 
 
@@ -24,7 +24,7 @@ def command(guest, *args):
 
 def run(guest, *args):
     return subprocess.run(command(guest, *args), stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, timeout=60)
+                          text=True, timeout=120)
 
 
 @pytest.mark.parametrize("clock", ["real", "counted"])
@@ -54,7 +54,7 @@ def test_wild_accesses_are_modelled(guest, status):
 def test_quitting(guest, cpus, clock):
     for how in ["key", "signal", "hangup"] if cpus == "4" else ["key"]:
         argv = command(guest, "--cpus", cpus, "--clock", clock)
-        child = pexpect.spawn(argv[0], argv[1:], timeout=10)
+        child = pexpect.spawn(argv[0], argv[1:], timeout=90)
         child.delaybeforesend = None
         child.expect(guest[0] if guest != "dead" else "h")
         begin = time.monotonic()
@@ -73,7 +73,13 @@ def test_quitting(guest, cpus, clock):
             status = child.exitstatus
         assert status == 8
         # It takes some 10 ms; the limit is for busy hosts.
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - begin < 30
+
+
+def cpu_ticks(pid):
+    with open(f"/proc/{pid}/stat") as f:
+        fields = f.read().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
 
 
 def test_halted_machines_cost_nothing():
@@ -81,14 +87,13 @@ def test_halted_machines_cost_nothing():
         p = subprocess.Popen(command("dead", "--clock", clock), stdin=subprocess.DEVNULL,
                              stdout=subprocess.PIPE)
         assert p.stdout.read(1) == b"h"
+        before = cpu_ticks(p.pid)
         time.sleep(1)
-        with open(f"/proc/{p.pid}/stat") as f:
-            fields = f.read().split()
+        ticks = cpu_ticks(p.pid) - before
         p.terminate()
-        assert p.wait(10) == 8
+        assert p.wait(90) == 8
         p.stdout.close()
-        ticks = int(fields[13]) + int(fields[14])
-        assert ticks < 0.3 * os.sysconf("SC_CLK_TCK")
+        assert ticks < 0.1 * os.sysconf("SC_CLK_TCK")
 
 
 def test_counted_runs_of_hostile_guests_repeat():
