@@ -52,7 +52,10 @@ class Native(Machine):
     about = "the same program on this host, without a machine"
 
     def start(self, directory, cpus, words, initrd=None):
-        return self.spawn(["env", *words.split(), self.args.native])
+        """On as many of the host's CPUs as this may use."""
+        mine = sorted(os.sched_getaffinity(0))[:cpus]
+        return self.spawn(["env", *words.split(), self.args.native],
+                          preexec_fn=lambda: os.sched_setaffinity(0, mine))
 
 
 class Doppel(Machine):

@@ -127,9 +127,12 @@ class Verdict:
         def speedup(name):
             one, two = self.results.median(name, "two-on-1"), self.results.median(name, "two-on-2")
             return one / two if one and two else None
-        peer, own = speedup(self.best["cpus"]), speedup(self.own)
+        peer, own, host = speedup(self.best["cpus"]), speedup(self.own), speedup("native")
         self.line("two CPUs against one of one's own", self.best["cpus"],
                   f"{show_ratio(peer)} x", f"{show_ratio(own)} x", own, TWO_CPUS_TARGET)
+        if own and host:
+            self.line("and as a share of the host's own", "native", f"{show_ratio(host)} x",
+                      f"{show_ratio(own)} x", own / host, None)
 
     def table(self):
         for group in GROUPS:

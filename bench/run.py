@@ -173,8 +173,10 @@ class Bench:
     # ---- what has boots of its own
 
     def run_cpus(self, times):
-        """Two busy processes on one CPU and on two, taking turns. One model for each peer."""
-        chosen = self.of_kind("doppel") + self.of_kind("qemu")[:1]
+        """Two busy processes on one CPU and on two, taking turns. One model for each peer. The same
+        without a machine is always among them: it says what this host's CPUs can give two at once."""
+        native = self.of_kind("native") or [machines.Native(self.args)]
+        chosen = native + self.of_kind("doppel") + self.of_kind("qemu")[:1]
         sessions = [(self.boot(m, cpus), cpus) for m in chosen for cpus in (1, 2)]
         sessions = [(s, cpus) for s, cpus in sessions if s]
         for _ in range(times):

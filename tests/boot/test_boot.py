@@ -200,3 +200,17 @@ def test_lockstep_agrees_and_changes_nothing(cpus, pair):
     assert [run.returncode for run in runs] == [0, 0], outputs
     alone, both = (ending(out, cpus) for out in outputs)
     assert len(alone) > 8 and alone == both
+
+
+@slow
+@pytest.mark.skipif("translate" not in ENGINES, reason="no engine translates")
+@pytest.mark.parametrize("cpus,stress", [
+    (1, "translate-all"), (1, "one-insn"), (1, "no-chain"), (1, "tiny-cache"),
+    (2, "translate-all"), (2, "random-regs=1"),
+])
+def test_lockstep_agrees_when_choices_are_bad(start, cpus, stress):
+    """Whatever the translator chooses, a boot is that of the interpreter, instruction by instruction."""
+    guest = start("--engine", "lockstep=interpret,translate", "--clock", "counted", "--stress", stress,
+                  append='doppel.run="cat /proc/interrupts"', cpus=cpus, memory="256M")
+    guest.expect("doppel: exit 0", timeout=4 * TIMEOUT)
+    assert guest.wait() == 0, guest.transcript()
