@@ -59,7 +59,7 @@ def test_both_sides_see_the_same(guest, folder):
     ",msize=512000", pytest.param("", marks=slow), pytest.param(",cache=mmap", marks=slow)])
 def test_much_data(guest, folder, options):
     guest = guest(options=options)
-    data = os.urandom(1 << 20) * 17 + b"tail"
+    data = os.urandom(1 << 20) * 5 + b"tail"
     (folder / "large").write_bytes(data)
     (folder / "many").mkdir()
     for i in range(500):
