@@ -50,6 +50,7 @@ def test_freed_memory_is_the_hosts(boot):
     assert stats["guest_free"] <= stats["guest_total"] <= 512 << 20
 
 
+@pytest.mark.slow
 def test_target_on_the_command_line(boot):
     guest = boot("--balloon=target=200M", "--stats", initrd=MODULES)
     guest.shell()

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import DOPPEL, image
+from conftest import DOPPEL, TIMEOUT, image
 
 MODULES = "initrd-modules.img"
 MIB = 1 << 20
@@ -42,7 +42,7 @@ def space(file):
 
 def run(*options):
     return subprocess.run([DOPPEL, "run", "--kernel", image("vmlinuz"), "--append", "console=ttyS0 panic=-1",
-                           *options], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+                           *options], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT)
 
 
 def test_written_locked_and_discarded(boot, attach):
@@ -69,6 +69,7 @@ def test_written_locked_and_discarded(boot, attach):
     assert not any(content[:20 * MIB]) and any(content[20 * MIB:24 * MIB])
 
 
+@pytest.mark.slow
 def test_read_only(boot, attach):
     """A device that cannot be written to is refused unless it is not to be."""
     device, file = attach("-r")

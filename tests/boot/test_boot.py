@@ -25,7 +25,7 @@ def answer_and_power_off(guest, cpus, machine="x86_64"):
 # ---- kernels, CPUs, memory
 
 @pytest.mark.engines
-@pytest.mark.parametrize("cpus", [1, 2])
+@pytest.mark.parametrize("cpus", [1, pytest.param(2, marks=slow)])
 def test_each_engine(boot, cpus):
     answer_and_power_off(boot(cpus=cpus), cpus)
 

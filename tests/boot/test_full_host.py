@@ -19,7 +19,7 @@ def small(tmp_path):
     subprocess.run(["umount", "-l", tmp_path], check=True)
 
 
-@pytest.mark.parametrize("format", ["qcow2", "raw"])
+@pytest.mark.parametrize("format", ["qcow2", pytest.param("raw", marks=pytest.mark.slow)])
 def test_full_host(boot, small, format):
     disk = small / "disk"
     subprocess.run([DOPPEL, "disk", "create", disk, "64M", "--format", format], check=True)

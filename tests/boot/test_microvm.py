@@ -7,7 +7,7 @@ MODULES = {"initrd": "initrd-modules.img"}
 
 
 @pytest.mark.engines
-@pytest.mark.parametrize("cpus", [1, pytest.param(2, marks=slow), 4])
+@pytest.mark.parametrize("cpus", [pytest.param(1, marks=slow), pytest.param(2, marks=slow), 4])
 def test_boot_and_power_off(boot, cpus):
     guest = boot("--machine", "microvm", cpus=cpus)
     assert int(guest.shell()[2]) == cpus
