@@ -205,6 +205,33 @@ main:	ENTER_LONG
 	mov	edx, [PA + 0xffc]
 	CHK	"a frame in two pages", rax, 10*40000
 	CHK	"what was stored in it", rdx, 1
+
+	/* vectors whose own bytes lie in two pages */
+	mov	dword ptr [PA + 0xff8], 3
+	mov	dword ptr [PA + 0xffc], 5
+	mov	dword ptr [PA + 0x1000], 7
+	mov	dword ptr [PA + 0x1004], 9
+	mov	ecx, 1000
+1:	movups	xmm1, [r15 + 0xff8]
+	movss	xmm2, [r15 + 0xffe]
+	paddd	xmm1, xmm1
+	movups	[r15 + 0xff8], xmm1
+	movups	[r15 + 0xff8], xmm1
+	psrld	xmm1, 1
+	movups	[r15 + 0xff8], xmm1
+	dec	ecx
+	jnz	1b
+	pextrq	rax, xmm2, 1
+	CHK	"the rest of a vector", rax, 0
+	movq	rax, xmm2
+	CHK	"four bytes of a vector", rax, 0x70000
+	mov	eax, [PA + 0x1004]
+	shl	rax, 32
+	mov	edx, [PA + 0xffc]
+	or	rax, rdx
+	mov	rdx, 0x900000005
+	sub	rax, rdx
+	CHK	"a vector in two pages", rax, 0
 	FINISH
 
 	/* rax: ROUNDS times the two numbers at rbx; rcx is lost */

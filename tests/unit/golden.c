@@ -453,7 +453,8 @@ static void no_call(struct x86_cpu *cpu)
 
 static struct golden *golden_create(void)
 {
-	static const struct frame_calls calls = {no_call, no_call, no_call, no_call};
+	static const struct frame_calls calls = {
+		.load = no_call, .store = no_call, .atomic = no_call, .x87_access = no_call};
 	struct golden *g = calloc(1, sizeof(*g));
 	struct x64_asm a;
 	struct error err;

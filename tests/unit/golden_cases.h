@@ -51,6 +51,7 @@ static const struct golden_case golden_cases[] = {
 	CASE("store a constant", "\x48\xc7\x44\x24\x10\x07\x00\x00\x00"),
 	CASE("two accesses to one base share a probe", "\x48\x8b\x43\x08\x48\x89\x43\x10"),
 	CASE("lea", "\x48\x8d\x44\x8b\x10"),
+	CASE("a register twice in an address", "\x43\xc6\x44\x2d\x1e\x00"),
 	CASE("load through gs", "\x65\x48\x8b\x04\x25\x10\x00\x00\x00"),
 	CASE("no temporary is left of registers that are not pinned",
 	     "\x4f\x8b\x6c\xbe\x08\x4f\x89\x6c\xbe\x10\x4d\x01\xfe"),

@@ -14,6 +14,69 @@ static void forget_groups(struct frame *f)
 	memset(f->group, 0, sizeof(f->group));
 }
 
+/* What uses no vector registers: these are still the guest's. */
+#define GENERAL_REGS_ONLY __attribute__((target("general-regs-only")))
+
+struct two_pages {
+	volatile uint8_t
+		*at[2]; /* host memory of its first byte, of the first one in the second page */
+	unsigned first, bytes; /* in the first page; in all */
+};
+
+/* The access in the frame, if its bytes are in two pages of plain memory that the TLB has. */
+GENERAL_REGS_ONLY static bool two_pages(struct x86_cpu *cpu, bool write, struct two_pages *out)
+{
+	const struct frame *f = cpu_frame(cpu);
+	const struct x86_tlb *t = &cpu->tlb[f->access >> 12 & 0xf];
+	const uint64_t *tags = write ? t->tag_write : t->tag_read;
+	unsigned type = f->access & 0xf, flags = f->access >> 16;
+	uint64_t a = f->address, page = a & ~(uint64_t)PAGE_OFFSET_MASK, next = page + PAGE_BYTES;
+	unsigned i = (unsigned)(page >> PAGE_BITS) & (X86_TLB_SIZE - 1);
+	unsigned k = (i + 1) & (X86_TLB_SIZE - 1);
+
+	out->first = (unsigned)(next - a);
+	out->bytes = 1u << (type - IR_I8);
+	if (!next || type < IR_I16 || type > IR_V256 || out->first >= out->bytes ||
+	    tags[i] != page || tags[k] != next ||
+	    (flags & (X86_MEM_RMW | X86_MEM_ALIGN16 | X86_MEM_ALIGN32)))
+		return false;
+	out->at[0] = (volatile uint8_t *)(uintptr_t)(a + t->addend[i]);
+	out->at[1] = (volatile uint8_t *)(uintptr_t)(next + t->addend[k]);
+	return true;
+}
+
+GENERAL_REGS_ONLY static bool quick_load(struct x86_cpu *cpu)
+{
+	volatile uint8_t *value = (volatile uint8_t *)&cpu_frame(cpu)->value;
+	struct two_pages p;
+
+	if (!two_pages(cpu, false, &p))
+		return false;
+	cpu->counter[COUNTER_TRANSLATE_SLOW_LOADS]++;
+	for (unsigned k = 0; k < 2; k++) /* what is less than a register is extended */
+		((volatile uint64_t *)value)[k] = 0;
+	for (unsigned k = 0; k < p.first; k++)
+		value[k] = p.at[0][k];
+	for (unsigned k = p.first; k < p.bytes; k++)
+		value[k] = p.at[1][k - p.first];
+	return true;
+}
+
+GENERAL_REGS_ONLY static bool quick_store(struct x86_cpu *cpu)
+{
+	const volatile uint8_t *value = (const volatile uint8_t *)&cpu_frame(cpu)->value;
+	struct two_pages p;
+
+	if (!two_pages(cpu, true, &p))
+		return false;
+	cpu->counter[COUNTER_TRANSLATE_SLOW_STORES]++;
+	for (unsigned k = 0; k < p.first; k++)
+		p.at[0][k] = value[k];
+	for (unsigned k = p.first; k < p.bytes; k++)
+		p.at[1][k - p.first] = value[k];
+	return true;
+}
+
 static void slow_load(struct x86_cpu *cpu)
 {
 	struct frame *f = cpu_frame(cpu);
@@ -103,4 +166,5 @@ static void slow_x87(struct x86_cpu *cpu)
 	whole_memory_is_code(cpu);
 }
 
-const struct frame_calls slow_calls = {slow_load, slow_store, slow_atomic, slow_x87};
+const struct frame_calls slow_calls = {slow_load,   slow_store,	 quick_load,
+				       quick_store, slow_atomic, slow_x87};

@@ -121,6 +121,9 @@ void pins_choose(struct pins *p, uint64_t seed);
 struct frame_calls { /* the C functions behind slow accesses; exit_code says whether they failed */
 	void (*load)(struct x86_cpu *cpu);
 	void (*store)(struct x86_cpu *cpu);
+	/* Tried first, with the host's vector and x87 registers still the guest's. False: not done. */
+	bool (*load_quick)(struct x86_cpu *cpu);
+	bool (*store_quick)(struct x86_cpu *cpu);
 	void (*atomic)(struct x86_cpu *cpu);
 	void (*x87_access)(struct x86_cpu *cpu);
 };

@@ -98,7 +98,8 @@ unsigned gen_address(struct gen *g, const struct ir_insn *i, bool *temp)
 		t = gen_temp(g);
 		g->locked &= ~gen_bit(m.base);
 	}
-	g->locked &= ~gen_bit(m.index); /* they may be all the temporaries there are */
+	if (m.index != t) /* they may be all the temporaries there are */
+		g->locked &= ~gen_bit(m.index);
 	x64_lea(&g->a, 8, t, m);
 	return t;
 }

@@ -297,33 +297,55 @@ static uint8_t *emit_helper(struct thunk_gen *t, const uint8_t *abort)
 	return at;
 }
 
-static void push_all(struct thunk_gen *t)
+static void push_gprs(struct thunk_gen *t)
 {
-	uint8_t *over;
-
 	for (unsigned i = 0; i < sizeof(scratched); i++)
 		x64_push(t->a, scratched[i]);
-	over = if_live(t);
+}
+
+static void pop_gprs(struct thunk_gen *t)
+{
+	for (unsigned i = sizeof(scratched); i-- > 0;)
+		x64_pop(t->a, scratched[i]);
+}
+
+static void save_vecs(struct thunk_gen *t)
+{
+	uint8_t *over = if_live(t);
+
 	all_vecs(t, true);
 	zero_upper(t);
 	x64_patch(over, t->a->at);
 }
 
-static void pop_all(struct thunk_gen *t)
+static void restore_vecs(struct thunk_gen *t)
 {
 	uint8_t *over = if_live(t);
 
 	all_vecs(t, false);
 	x64_patch(over, t->a->at);
-	for (unsigned i = sizeof(scratched); i-- > 0;)
-		x64_pop(t->a, scratched[i]);
 }
 
-static uint8_t *emit_access(struct thunk_gen *t, uintptr_t fn, const uint8_t *abort)
+/* Try a function that uses no vector registers. The jump taken if it has done all. */
+static uint8_t *quick(struct thunk_gen *t, uintptr_t fn)
 {
-	uint8_t *at = t->a->at, *over;
+	if (!fn)
+		return NULL;
+	x64_lea(t->a, 8, X64_RDI, x64_at(X64_RBP, -FRAME_BIAS));
+	x64_mov_ri(t->a, X64_RAX, fn);
+	x64_call_r(t->a, X64_RAX);
+	x64_test_rr(t->a, 1, X64_RAX, X64_RAX);
+	return x64_jcc(t->a, X64_NE, NULL);
+}
 
-	push_all(t);
+static uint8_t *emit_access(struct thunk_gen *t, uintptr_t first, uintptr_t fn,
+			    const uint8_t *abort)
+{
+	uint8_t *at = t->a->at, *over, *done;
+
+	push_gprs(t);
+	done = quick(t, first);
+	save_vecs(t);
 	x64_mov_rm(t->a, 4, X64_RAX, cpu_at(FRAME(x87_live)));
 	x64_mov_mr(t->a, 4, cpu_at(FRAME(x87_again)), X64_RAX);
 	x87_home(t);
@@ -337,7 +359,10 @@ static uint8_t *emit_access(struct thunk_gen *t, uintptr_t fn, const uint8_t *ab
 	over = x64_jcc_short(t->a, X64_E);
 	x64_call(t->a, t->x87_load);
 	x64_land_short(t->a, over);
-	pop_all(t);
+	restore_vecs(t);
+	if (done)
+		x64_patch(done, t->a->at);
+	pop_gprs(t);
 	abort_if_asked(t, abort);
 	x64_ret(t->a);
 	return at;
@@ -347,14 +372,16 @@ static uint8_t *emit_vop_call(struct thunk_gen *t)
 {
 	uint8_t *at = t->a->at;
 
-	push_all(t);
+	push_gprs(t);
+	save_vecs(t);
 	x64_lea(t->a, 8, X64_RDI, cpu_at(FRAME(vec_result)));
 	x64_lea(t->a, 8, X64_RSI, cpu_at(FRAME(vec_arg[0])));
 	x64_lea(t->a, 8, X64_RDX, cpu_at(FRAME(vec_arg[1])));
 	x64_lea(t->a, 8, X64_RCX, cpu_at(FRAME(vec_arg[2])));
 	x64_mov_rm(t->a, 4, X64_R8, cpu_at(FRAME(access)));
 	x64_call_r(t->a, X64_RAX);
-	pop_all(t);
+	restore_vecs(t);
+	pop_gprs(t);
 	x64_ret(t->a);
 	return at;
 }
@@ -539,10 +566,10 @@ void thunks_emit(struct x64_asm *a, struct thunks *t, const struct pins *p, unsi
 	t->state = emit_state(&g, leave, t->second);
 	t->helper = emit_helper(&g, NULL);
 	t->helper_fault = emit_helper(&g, abort);
-	t->load = emit_access(&g, (uintptr_t)calls->load, abort);
-	t->store = emit_access(&g, (uintptr_t)calls->store, abort);
-	t->atomic = emit_access(&g, (uintptr_t)calls->atomic, abort);
-	t->x87_access = emit_access(&g, (uintptr_t)calls->x87_access, abort);
+	t->load = emit_access(&g, (uintptr_t)calls->load_quick, (uintptr_t)calls->load, abort);
+	t->store = emit_access(&g, (uintptr_t)calls->store_quick, (uintptr_t)calls->store, abort);
+	t->atomic = emit_access(&g, 0, (uintptr_t)calls->atomic, abort);
+	t->x87_access = emit_access(&g, 0, (uintptr_t)calls->x87_access, abort);
 	t->vop = emit_vop_call(&g);
 	t->vec_load = emit_vec_load(&g);
 	for (unsigned row = 0; row < 2 * X86_MMU_COUNT; row++)
