@@ -240,6 +240,46 @@ static void stack_fault_changes_nothing(void **state)
 	assert_int_equal(ram32(b, STACK3 - 8), SEL_CODE3);
 }
 
+/* Deeper than a translator may keep calls, and more than once. */
+static void deep_calls_return(void **state)
+{
+	struct sysbox *b = *state;
+
+	enter_long(b, 0);
+	b->cpu->gpr[X86_RSP] = 0x80000;
+	b->cpu->gpr[X86_RAX] = 0;
+	/* mov ebx,20; again: mov ecx,5000; call f; dec ebx; jnz again; hlt
+	 * f: dec ecx; jz over; call f; inc eax; over: ret */
+	assert_int_equal(RUN(b,
+			     "\xbb\x14\0\0\0\xb9\x88\x13\0\0\xe8\x05\0\0\0\xff\xcb\x75\xf2\xf4"
+			     "\xff\xc9\x74\x07\xe8\xf7\xff\xff\xff\xff\xc0\xc3",
+			     10000000),
+			 ENGINE_EXIT_HALT);
+	assert_int_equal(b->cpu->gpr[X86_RAX], 20 * 4999);
+	assert_int_equal(b->cpu->gpr[X86_RSP], 0x80000);
+}
+
+/* A return to an address that is not canonical, again and again. */
+static void return_to_nowhere(void **state)
+{
+	struct sysbox *b = *state;
+	struct x86_cpu *cpu = b->cpu;
+
+	enter_long(b, 0);
+	set_gate(b, 13, SEL_CODE64, HANDLER, A_INT32);
+	b->ram[HANDLER] = 0xf4;
+	for (unsigned k = 0; k < 5; k++) {
+		cpu->rip = CODE;
+		cpu->activity = X86_RUNNING;
+		cpu->gpr[X86_RSP] = STACK0;
+		/* mov rax, 0x8000000000000001; push rax; ret */
+		assert_int_equal(RUN(b, "\x48\xb8\x01\0\0\0\0\0\0\x80\x50\xc3", 100),
+				 ENGINE_EXIT_HALT);
+		assert_int_equal(cpu->rip, HANDLER + 1);
+		assert_int_equal(ram64(b, (uint32_t)cpu->gpr[X86_RSP] + 8), 0x8000000000000001);
+	}
+}
+
 static void enter_vm86(struct sysbox *b, uint64_t flags)
 {
 	struct x86_cpu *cpu = b->cpu;
@@ -470,6 +510,8 @@ int main(void)
 		SYSTEST(bad_inner_stack),
 		SYSTEST(double_and_triple),
 		SYSTEST(stack_fault_changes_nothing),
+		SYSTEST(deep_calls_return),
+		SYSTEST(return_to_nowhere),
 		SYSTEST(vm86_to_handler),
 		SYSTEST(vm86_int_n),
 		SYSTEST(sti_shadow_and_halt),

@@ -523,10 +523,11 @@ static void is_as_kept(void **state)
 static int write_file(const char *name)
 {
 	struct golden *g = golden_create();
-	FILE *f = fopen(name, "w");
 	bool done;
+	FILE *f;
 
 	golden_print(g);
+	f = fopen(name, "w");
 	done = f && fwrite(g->text, 1, g->len, f) == g->len;
 	done &= f && fclose(f) == 0;
 	golden_destroy(g);
