@@ -232,6 +232,26 @@ main:	ENTER_LONG
 	mov	rdx, 0x900000005
 	sub	rax, rdx
 	CHK	"a vector in two pages", rax, 0
+
+	/* an address that is twice a number just read, which nobody needs after that */
+	mov	byte ptr [PA], 2
+	mov	word ptr [PB + 4], 9
+	mov	ebx, PA
+	xor	esi, esi
+	mov	ecx, 3000
+1:	movzx	eax, byte ptr [rbx]
+	movzx	edx, word ptr [rax + rax + PB]
+	add	esi, edx
+	dec	ecx
+	jnz	1b
+	CHK	"base and index in one", rsi, 9*3000
+	mov	ecx, 3000
+1:	movzx	r12d, byte ptr [rbx]
+	movzx	r12d, word ptr [r12 + r12 + PB]
+	add	esi, r12d
+	dec	ecx
+	jnz	1b
+	CHK	"and where the sum goes", rsi, 2*9*3000
 	FINISH
 
 	/* rax: ROUNDS times the two numbers at rbx; rcx is lost */
