@@ -8,7 +8,7 @@ enum {
 	BYTES_PER_BUCKET = 512,
 	BYTES_PER_PAGE_BUCKET = 4096,
 	BYTES_PER_PAGE_RECORD = 1024,
-	MISSES_MAX = 64, /* writes to a page that miss all blocks, before it is given up */
+	MISSES_MAX = 64, /* writes near code that miss all blocks, before a page is given up */
 };
 
 /* A page that is held. */
@@ -153,6 +153,7 @@ void blocks_hold(struct blocks *s, uint64_t gpa)
 
 	if (p) {
 		p->holds++;
+		space_code_read(s->space, gpa, 1);
 		return;
 	}
 	for (unsigned i = 0; i < BLOCKS_REGIONS && s->pages == s->records; i++)
@@ -168,15 +169,18 @@ void blocks_hold(struct blocks *s, uint64_t gpa)
 	s->pages++;
 	if (space_code_hold(s->space, gpa))
 		s->owner.protect(s->owner.opaque, p->gpa);
+	space_code_read(s->space, gpa, 1);
 }
 
 void blocks_let_go(struct blocks *s, uint64_t gpa)
 {
+	space_code_read(s->space, gpa, -1);
 	page_find(s, gpa)->holds--;
 	release_if_empty(s, gpa);
 }
 
-static void page_add(struct blocks *s, uint64_t gpa, struct block *b, struct block_ref *ref)
+static void page_add(struct blocks *s, uint64_t gpa, size_t len, struct block *b,
+		     struct block_ref *ref)
 {
 	struct page *p = page_find(s, gpa);
 
@@ -189,6 +193,7 @@ static void page_add(struct blocks *s, uint64_t gpa, struct block *b, struct blo
 		ref->next->prev = &ref->next;
 	p->blocks = ref;
 	p->misses = 0;
+	space_code_mark(s->space, gpa, len);
 }
 
 static void ref_remove(struct block_ref *ref)
@@ -370,9 +375,9 @@ bool blocks_add(struct blocks *s, struct block *b)
 		b->in_page2 = blocks_take(s, sizeof(*b->in_page2));
 		if (!b->in_page2)
 			return false;
-		page_add(s, b->gpa2, b, b->in_page2);
+		page_add(s, b->gpa2, b->tail, b, b->in_page2);
 	}
-	page_add(s, b->gpa, b, &b->in_page);
+	page_add(s, block_lo(b), block_hi(b) - block_lo(b), b, &b->in_page);
 	b->hash_next = *at;
 	*at = b;
 	*--r->index = b;

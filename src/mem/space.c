@@ -102,11 +102,19 @@ void space_init(struct space *s, struct host_mutex *lock, const struct trace *tr
 	ranges_make(s);
 }
 
+/* Of the array for so much RAM. */
+static size_t code_bytes(uint64_t len)
+{
+	return align_up((len >> PAGE_BITS) * sizeof(struct code_page), PAGE_BYTES);
+}
+
 void space_destroy(struct space *s)
 {
 	for (unsigned i = 0; i < s->ram_count; i++) {
 		host_free(s->page_flags[i]);
 		s->page_flags[i] = NULL;
+		host_ram_unmap(s->code[i], code_bytes(s->ram[i].len));
+		s->code[i] = NULL;
 	}
 	s->ram_count = 0;
 	s->io_count = 0;
@@ -126,9 +134,15 @@ int space_map_ram(struct space *s, uint64_t base, uint64_t len, uint8_t *hva, bo
 	if (s->ram_count == SPACE_RAM_MAX)
 		return -ENOSPC;
 	uint8_t *flags = host_alloc(len >> PAGE_BITS);
-	if (!flags)
+	struct code_page *code = host_ram_map(code_bytes(len));
+	if (!flags || !code) {
+		host_free(flags);
+		if (code)
+			host_ram_unmap(code, code_bytes(len));
 		return -ENOMEM;
+	}
 	s->page_flags[s->ram_count] = flags;
+	s->code[s->ram_count] = code;
 	s->ram[s->ram_count++] = (struct ram_region){base, len, hva, readonly};
 	ranges_make(s);
 	return 0;
@@ -327,37 +341,6 @@ void space_page_flags_clear(struct space *s, uint64_t gpa, unsigned flags)
 
 	if (f)
 		__atomic_fetch_and(f, (uint8_t)~flags, __ATOMIC_ACQ_REL);
-}
-
-/* The flags byte holds the count of holders above the two flags. */
-enum { CODE_HOLDER = 4 };
-
-bool space_code_hold(struct space *s, uint64_t gpa)
-{
-	uint8_t *f = page_flags_at(s, gpa), old;
-
-	if (!f)
-		return false;
-	old = __atomic_load_n(f, __ATOMIC_RELAXED);
-	while (!__atomic_compare_exchange_n(f, &old, (uint8_t)((old + CODE_HOLDER) | PAGE_CODE),
-					    false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-		;
-	return !(old & PAGE_CODE);
-}
-
-void space_code_release(struct space *s, uint64_t gpa)
-{
-	uint8_t *f = page_flags_at(s, gpa), old, new;
-
-	if (!f)
-		return;
-	old = __atomic_load_n(f, __ATOMIC_RELAXED);
-	do {
-		new = (uint8_t)(old - CODE_HOLDER);
-		if (new < CODE_HOLDER)
-			new &= (uint8_t)~PAGE_CODE;
-	} while (!__atomic_compare_exchange_n(f, &old, new, false, __ATOMIC_SEQ_CST,
-					      __ATOMIC_RELAXED));
 }
 
 static void announce(struct space *s, uint64_t gpa, size_t len)

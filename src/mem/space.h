@@ -58,6 +58,14 @@ enum {
 	PAGE_DIRTY = 2, /* written since the flag was last cleared */
 };
 
+/* Where the code is in a page. */
+struct code_page {
+	uint64_t lines;	  /* a bit for each 64 bytes that blocks were made from */
+	uint32_t holders; /* engines that hold blocks of it; under space.code_lock */
+	uint16_t readers; /* engines that are making one: any byte may be part of it */
+	uint16_t misses;  /* writes beside the lines */
+};
+
 enum { SPACE_RAM_MAX = 16, SPACE_IO_MAX = 160, SPACE_LISTENER_MAX = 64 };
 
 /* Called after bytes of a PAGE_CODE page were written, by whichever thread wrote them. */
@@ -70,6 +78,8 @@ struct space {
 	struct ram_region ram[SPACE_RAM_MAX];
 	unsigned ram_count;
 	uint8_t *page_flags[SPACE_RAM_MAX];
+	struct code_page *code[SPACE_RAM_MAX]; /* host memory only where there is code */
+	bool code_lock;
 	struct io_region io[SPACE_IO_MAX];
 	unsigned io_count;
 	struct io_range range[2 * SPACE_IO_MAX + 1]; /* all addresses, in order */
@@ -146,8 +156,7 @@ bool space_write(struct space *s, uint64_t gpa, const void *buf, size_t len);
  * and nothing done, unless all of it is RAM that can be written, page-aligned. */
 bool space_discard(struct space *s, uint64_t gpa, uint64_t len);
 
-/* Page flags. set returns the flags before. Pages outside RAM have none. Values may have bits
- * beside the flags (the count of space_code_hold): test single flags. */
+/* Page flags. set returns the flags before. Pages outside RAM have none. */
 unsigned space_page_flags(const struct space *s, uint64_t gpa);
 unsigned space_page_flags_set(struct space *s, uint64_t gpa, unsigned flags);
 void space_page_flags_clear(struct space *s, uint64_t gpa, unsigned flags);
@@ -156,6 +165,15 @@ void space_page_flags_clear(struct space *s, uint64_t gpa, unsigned flags);
  * when it set the flag, so that the caller must take fast write access away from every CPU. */
 bool space_code_hold(struct space *s, uint64_t gpa);
 void space_code_release(struct space *s, uint64_t gpa);
+/* A holder begins (1) or ends (-1) to make a block from bytes of the page. Before it ends, it marks
+ * those that it read; [gpa, gpa+len) is in one page. Marks stay until nobody holds the page. */
+void space_code_read(struct space *s, uint64_t gpa, int more);
+void space_code_mark(struct space *s, uint64_t gpa, size_t len);
+/* May blocks have been made from what lies here? (In one page; a few bytes around count, too.) */
+bool space_code_near(const struct space *s, uint64_t gpa, size_t len);
+/* A CPU has stored these bytes, in one page: if they are near code, tell the listeners; true then.
+ * A page where nothing but data is written is given up after a while. */
+bool space_code_stored(struct space *s, uint64_t gpa, size_t len);
 
 /* Tell the listeners that [gpa, gpa+len) was written, page by page, where pages hold code. */
 void space_code_written(struct space *s, uint64_t gpa, size_t len);

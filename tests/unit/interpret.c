@@ -161,6 +161,38 @@ static void code_that_changes_itself(void **state)
 	assert_true(b->cpu->counter[COUNTER_SELF_MODIFY] >= 1);
 }
 
+/* Stores beside the code, in its page: no block is lost to them, and none to the many. */
+static void data_beside_code(void **state)
+{
+	struct box *b = *state;
+
+	/* mov ecx,2000; mov [CODE+0x800],ecx; inc eax; dec ecx; jnz -9; jmp $ */
+	RUN(b, "\xb9\xd0\x07\0\0\x89\x0d\0\x18\0\0\x40\x49\x75\xf6\xeb\xfe", 8002);
+	assert_int_equal(b->cpu->gpr[X86_RAX], 2000);
+	assert_int_equal(load_le32(b->ram + CODE + 0x800), 1);
+	assert_int_equal(b->cpu->counter[COUNTER_SELF_MODIFY], 0);
+	assert_int_equal(b->cpu->counter[COUNTER_BLOCKS_DROPPED], 0);
+}
+
+/* A page of code is filled with something else: at once, and what is run then is what is there. */
+static void fill_over_code(void **state)
+{
+	struct box *b = *state;
+	uint32_t ebx = (uint32_t)b->cpu->gpr[X86_RBX];
+
+	b->ram[0x10000] = 0xc3;
+	/* mov eax,0x10000; call eax; mov ecx,0x1000; mov edi,eax; mov al,0x43 (inc ebx); rep stosb;
+	 * mov eax,0x10000; mov byte [eax+2],0xc3; call eax; jmp $ */
+	RUN(b,
+	    "\xb8\0\0\x01\0\xff\xd0\xb9\0\x10\0\0\x89\xc7\xb0\x43\xf3\xaa"
+	    "\xb8\0\0\x01\0\xc6\x40\x02\xc3\xff\xd0\xeb\xfe",
+	    20);
+	assert_int_equal((uint32_t)b->cpu->gpr[X86_RBX], ebx + 2);
+	assert_int_equal(b->cpu->gpr[X86_RDI], 0x11000);
+	assert_int_equal(b->cpu->rip, CODE + 29);
+	assert_in_range(b->cpu->counter[COUNTER_SELF_MODIFY], 1, 3);
+}
+
 /* A repeated instruction that stops half-way leaves the block in its middle: what follows has not
  * been carried out and does not count. */
 /* A device fills a row of pages that hold code: what is in others stays. */
@@ -205,6 +237,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(flags_keep_operands, setup, teardown),
 		cmocka_unit_test_setup_teardown(memory_forms, setup, teardown),
 		cmocka_unit_test_setup_teardown(code_that_changes_itself, setup, teardown),
+		cmocka_unit_test_setup_teardown(data_beside_code, setup, teardown),
+		cmocka_unit_test_setup_teardown(fill_over_code, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_written_pages_are_dropped, setup, teardown),
 		cmocka_unit_test_setup_teardown(middle_exits_give_back, setup, teardown),
 	};

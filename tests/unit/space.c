@@ -237,6 +237,41 @@ static void code_pages_are_announced(void **state)
 	assert_int_equal(space_page_flags(&s, 0x900000), 0);
 }
 
+/* Stores beside the code of a page are nobody's business. */
+static void code_and_data_in_one_page(void **state)
+{
+	struct heard h = {0};
+	unsigned n = 0;
+
+	(void)state;
+	space_listen(&s, hear, &h);
+	assert_false(space_code_stored(&s, 0x101100, 4));
+	for (unsigned i = 0; i < 200; i++) /* as many engines as there may be, and more */
+		assert_int_equal(space_code_hold(&s, 0x101000), i == 0);
+	space_code_read(&s, 0x101000, 1);
+	assert_true(space_code_near(&s, 0x101ff8, 8)); /* it is not known yet what is read */
+	space_code_mark(&s, 0x1010f0, 0x20);
+	space_code_read(&s, 0x101000, -1);
+	assert_true(space_code_near(&s, 0x1010c0, 1) && space_code_near(&s, 0x10113f, 1));
+	assert_false(space_code_near(&s, 0x1010bf, 1) || space_code_near(&s, 0x101140, 0xec0));
+	assert_false(space_code_near(&s, 0x102100, 1));
+	assert_false(space_code_stored(&s, 0x101000, 0xc0));
+	assert_int_equal(h.count, 0);
+	assert_true(space_code_stored(&s, 0x1010bc, 8));
+	assert_true(h.count == 1 && h.gpa == 0x1010bc && h.len == 8);
+	while (h.count == 1 && n++ < 100000) /* it must be data now */
+		assert_false(space_code_stored(&s, 0x101800, 8));
+	assert_true(h.count == 2 && h.gpa == 0x101000 && h.len == PAGE_BYTES);
+	for (unsigned i = 0; i < 200; i++) {
+		assert_true(space_page_flags(&s, 0x101000) & PAGE_CODE);
+		space_code_release(&s, 0x101000);
+	}
+	assert_false(space_page_flags(&s, 0x101000) & PAGE_CODE);
+	assert_true(space_code_hold(&s, 0x101000));
+	assert_false(space_code_near(&s, 0x101100, 1));
+	space_code_release(&s, 0x101000);
+}
+
 static void hash_sees_every_word(void **state)
 {
 	uint64_t h = space_hash(&s);
@@ -345,6 +380,7 @@ int main(void)
 		TEST(bulk_copies),
 		TEST(rom_swallows_writes),
 		TEST(code_pages_are_announced),
+		TEST(code_and_data_in_one_page),
 		TEST(hash_sees_every_word),
 	};
 

@@ -199,21 +199,20 @@ static struct iblock *make(struct engine_cpu *e, const struct code_bytes *code, 
 	return NULL; /* the rest of the instruction cannot be fetched */
 }
 
-static struct iblock *hold_and_make(struct engine_cpu *e, const struct code_bytes *code,
-				    unsigned max_insns, struct blocks *s)
+static void hold(struct engine_cpu *e, const struct code_bytes *code)
 {
-	struct iblock *b;
-
 	if (code->hva)
 		blocks_hold(e->blocks, code->gpa);
 	if (code->hva2)
 		blocks_hold(e->blocks, code->gpa2);
-	b = make(e, code, max_insns, s);
+}
+
+static void let_go(struct engine_cpu *e, const struct code_bytes *code)
+{
 	if (code->hva)
 		blocks_let_go(e->blocks, code->gpa);
 	if (code->hva2)
 		blocks_let_go(e->blocks, code->gpa2);
-	return b;
 }
 
 /* The block at cs:rip; NULL with a fault recorded. */
@@ -226,7 +225,12 @@ static struct iblock *block_get(struct engine_cpu *e)
 	if (!fetch(e->cpu, &code))
 		return NULL;
 	b = find_made(e, &code);
-	return b ? b : hold_and_make(e, &code, 0, e->blocks);
+	if (b)
+		return b;
+	hold(e, &code);
+	b = make(e, &code, 0, e->blocks);
+	let_go(e, &code);
+	return b;
 }
 
 /* May a block of this mode be entered straight from another? */
@@ -281,7 +285,16 @@ struct iblock *find_block_alone(struct engine_cpu *e, unsigned max_insns)
 		return make(e, &code, 1, NULL);
 	if (near_page_end(&code))
 		find_straddling(e, &code);
-	return hold_and_make(e, &code, max_insns, NULL);
+	hold(e, &code);
+	e->alone = code;
+	return make(e, &code, max_insns, NULL);
+}
+
+void find_alone_done(struct engine_cpu *e)
+{
+	let_go(e, &e->alone);
+	e->alone.hva = NULL;
+	e->alone.hva2 = NULL;
 }
 
 struct iblock *find_block(struct engine_cpu *e)

@@ -186,6 +186,7 @@ void interp_step(struct engine_cpu *e, struct iblock *b)
 		b = find_block_alone(e, (unsigned)cpu->budget);
 		if (b)
 			done = interp_exec_alone(e, b);
+		find_alone_done(e);
 	} else if (b) {
 		exec(e, b);
 		done = e->hot.stop != INTERP_ABORT;

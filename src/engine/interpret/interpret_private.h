@@ -60,14 +60,17 @@ struct engine_cpu {
 	uint32_t heat;	    /* of new blocks */
 	unsigned evictions; /* of regions of blocks: blocks found before one may be no more */
 	struct written written;
+	struct code_bytes alone; /* pages held for find_block_alone; hva NULL: none */
 };
 
 /* ---- find.c */
 /* The block at cs:rip, for running now and for linking the exit that led here; NULL with a fault
  * recorded. */
 struct iblock *find_block(struct engine_cpu *e);
-/* The same, not cached: at most max_insns instructions, for one use. */
+/* The same, not cached: at most max_insns instructions, for one use. If they may be several, writes
+ * to their pages are announced until find_alone_done. */
 struct iblock *find_block_alone(struct engine_cpu *e, unsigned max_insns);
+void find_alone_done(struct engine_cpu *e);
 /* The memory that blocks come to be in. NULL: none is to be had. */
 struct blocks *find_blocks_create(struct engine_cpu *e, size_t bytes);
 /* At a block boundary: drop the blocks whose code was written. */

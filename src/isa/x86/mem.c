@@ -310,7 +310,7 @@ static bool hits_running_block(struct x86_cpu *cpu, const struct access *a)
 		const struct piece *p = &a->piece[i];
 		if (p->hva && !p->rom && p->gpa < cpu->code_hi &&
 		    p->gpa + p->bytes > cpu->code_lo &&
-		    (space_page_flags(cpu->space, p->gpa) & PAGE_CODE)) {
+		    space_code_near(cpu->space, p->gpa, p->bytes)) {
 			cpu->exit_code = X86_EXIT_RESTART;
 			return true;
 		}
@@ -339,6 +339,15 @@ static bool must_restart(struct x86_cpu *cpu, const struct access *a)
 	return hits_running_block(cpu, a) || asks_device(cpu, a);
 }
 
+/* Bytes of a page that holds code are in. */
+static void stored(struct x86_cpu *cpu, uint64_t gpa, size_t len)
+{
+	if (!space_code_stored(cpu->space, gpa, len))
+		return;
+	cpu->counter[COUNTER_SELF_MODIFY]++;
+	TRACE(cpu->trace, TRACE_SMC, "cpu %u: %#llx/%zu", cpu->index, (unsigned long long)gpa, len);
+}
+
 static void piece_write(struct x86_cpu *cpu, const struct piece *p, const uint8_t *from)
 {
 	if (!p->hva) {
@@ -348,12 +357,8 @@ static void piece_write(struct x86_cpu *cpu, const struct piece *p, const uint8_
 	if (p->rom)
 		return;
 	ram_copy(p->hva, from, p->bytes, p->hva);
-	if (space_page_flags(cpu->space, p->gpa) & PAGE_CODE) {
-		cpu->counter[COUNTER_SELF_MODIFY]++;
-		TRACE(cpu->trace, TRACE_SMC, "cpu %u: %#llx/%u", cpu->index,
-		      (unsigned long long)p->gpa, p->bytes);
-		space_code_written(cpu->space, p->gpa, p->bytes);
-	}
+	if (space_page_flags(cpu->space, p->gpa) & PAGE_CODE)
+		stored(cpu, p->gpa, p->bytes);
 }
 
 /* ---- the interface */
@@ -451,6 +456,30 @@ uint8_t *x86_mem_direct(struct x86_cpu *cpu, uint64_t lin, enum x86_access a,
 static enum x86_mmu_index system_mmu(const struct x86_cpu *cpu)
 {
 	return cpu->cr4 & X86_CR4_SMAP ? X86_MMU_KERNEL_SMAP : X86_MMU_KERNEL;
+}
+
+uint8_t *x86_mem_direct_code(struct x86_cpu *cpu, uint64_t lin, enum x86_mmu_index mmu,
+			     uint64_t *gpa)
+{
+	const struct x86_tlb *t = &cpu->tlb[mmu];
+	uint64_t page;
+	unsigned i;
+
+	if (!(cpu->efer & X86_EFER_LMA))
+		lin &= 0xffffffff;
+	i = x86_tlb_index(lin);
+	page = t->gpa_global[i] & ~PAGE_OFFSET_MASK;
+	if (t->tag_write[i] != ((lin & ~PAGE_OFFSET_MASK) | X86_TLB_SLOW) ||
+	    (t->gpa_global[i] & (X86_TLB_IO | X86_TLB_ROM)) || checked_mode(cpu, mmu) ||
+	    (!cpu->alone && page < cpu->code_hi && page + PAGE_BYTES > cpu->code_lo))
+		return NULL;
+	*gpa = page | (lin & PAGE_OFFSET_MASK);
+	return (uint8_t *)(uintptr_t)(lin + t->addend[i]);
+}
+
+void x86_mem_stored(struct x86_cpu *cpu, uint64_t gpa, size_t len)
+{
+	stored(cpu, gpa, len);
 }
 
 bool x86_sys_read(struct x86_cpu *cpu, uint64_t lin, void *buf, unsigned bytes)

@@ -62,6 +62,13 @@ void *x86_mem_atomic_ptr(struct x86_cpu *cpu, uint64_t lin, unsigned bytes, enum
 uint8_t *x86_mem_direct(struct x86_cpu *cpu, uint64_t lin, enum x86_access a,
 			enum x86_mmu_index mmu, uint64_t *run);
 
+/* After that found nothing for writing: the same for a page of plain RAM that does hold code,
+ * unless the running block may lie in it. *gpa is the byte's; what was written is told to
+ * x86_mem_stored before anything else is done. */
+uint8_t *x86_mem_direct_code(struct x86_cpu *cpu, uint64_t lin, enum x86_mmu_index mmu,
+			     uint64_t *gpa);
+void x86_mem_stored(struct x86_cpu *cpu, uint64_t gpa, size_t len);
+
 /* System-structure access (descriptor tables, TSS): supervisor rights whatever the CPL. */
 bool x86_sys_read(struct x86_cpu *cpu, uint64_t lin, void *buf, unsigned bytes);
 bool x86_sys_write(struct x86_cpu *cpu, uint64_t lin, const void *buf, unsigned bytes);

@@ -35,6 +35,8 @@ struct side {
 	enum x86_access access;
 	uint64_t lin;
 	uint8_t *host; /* NULL: element by element */
+	bool code;     /* in a page that holds code, at gpa: see x86_mem_direct_code */
+	uint64_t gpa;
 };
 
 static uint64_t elem_load(const uint8_t *p, unsigned bytes)
@@ -146,6 +148,11 @@ static bool side_open(const struct string *s, struct side *d, uint64_t *n)
 	if (s->slow)
 		return true;
 	d->host = x86_mem_direct(s->cpu, d->lin, d->access, x86_mode_mmu(s->cpu->mode), &run);
+	if (!d->host && d->access == X86_WRITE) {
+		d->host = x86_mem_direct_code(s->cpu, d->lin, x86_mode_mmu(s->cpu->mode), &d->gpa);
+		d->code = d->host;
+		run = PAGE_BYTES - (d->lin & PAGE_OFFSET_MASK);
+	}
 	if (!d->host)
 		return true;
 	limit = run_limit(s, off, d->lin, run);
@@ -189,6 +196,14 @@ static uint8_t *run_base(const struct string *s, uint8_t *p, uint64_t n)
 	return s->down ? p - (n - 1) * s->bytes : p;
 }
 
+static void run_stored(const struct string *s, const struct side *d, uint64_t n)
+{
+	uint64_t lowest = s->down ? d->gpa - (n - 1) * s->bytes : d->gpa;
+
+	if (d->code)
+		x86_mem_stored(s->cpu, lowest, n * s->bytes);
+}
+
 /* Copies element by element in the direction of travel; only an overlap ahead can tell. */
 static void run_copy(const struct string *s, uint8_t *dst, uint8_t *src, uint64_t n)
 {
@@ -217,6 +232,7 @@ static uint64_t step_movs(struct string *s, uint64_t n)
 		return 0;
 	if (src.host && dst.host) {
 		run_copy(s, dst.host, src.host, n);
+		run_stored(s, &dst, n);
 	} else {
 		n = 1;
 		if (!side_read(s, &src, &v) || !side_write(s, &dst, v))
@@ -253,6 +269,7 @@ static uint64_t step_stos(struct string *s, uint64_t n)
 		return 0;
 	if (dst.host) {
 		run_fill(s, dst.host, accumulator(s), n);
+		run_stored(s, &dst, n);
 	} else {
 		n = 1;
 		if (!side_write(s, &dst, accumulator(s)))
