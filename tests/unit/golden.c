@@ -69,8 +69,8 @@ static void add(struct golden *g, const char *format, ...)
 	{                                                                                          \
 		"tlb." name "." #member,                                                           \
 			offsetof(struct x86_cpu, tlb) + mmu * sizeof(struct x86_tlb) +             \
-				offsetof(struct x86_tlb, member),                                  \
-			sizeof(((struct x86_tlb *)0)->member), 0                                   \
+				offsetof(struct x86_tlb_entry, member),                            \
+			sizeof(((struct x86_tlb_entry *)0)->member), 0                             \
 	}
 #define SLOT(member, stride)                                                                       \
 	{                                                                                          \

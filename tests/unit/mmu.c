@@ -377,17 +377,17 @@ static bool wr(uint64_t lin, const void *buf, unsigned n)
 
 static uint64_t tag_read(uint64_t lin)
 {
-	return cpu.tlb[X86_MMU_KERNEL].tag_read[x86_tlb_index(lin)];
+	return cpu.tlb[X86_MMU_KERNEL].entry[x86_tlb_index(lin)].tag_read;
 }
 
 static uint64_t tag_write(uint64_t lin)
 {
-	return cpu.tlb[X86_MMU_KERNEL].tag_write[x86_tlb_index(lin)];
+	return cpu.tlb[X86_MMU_KERNEL].entry[x86_tlb_index(lin)].tag_write;
 }
 
 static uint64_t addend(uint64_t lin)
 {
-	return cpu.tlb[X86_MMU_KERNEL].addend[x86_tlb_index(lin)];
+	return cpu.tlb[X86_MMU_KERNEL].entry[x86_tlb_index(lin)].addend;
 }
 
 static void tlb_fill_rules(void **state)
@@ -658,7 +658,7 @@ static void alignment_check(void **state)
 	assert_true(x86_mem_read(&cpu, LIN + 8, &v, 8, X86_MMU_USER, 0));
 	assert_false(x86_mem_read(&cpu, LIN + 4, &v, 8, X86_MMU_USER, 0));
 	/* Nothing was filled that the fast path could match. */
-	assert_int_equal(cpu.tlb[X86_MMU_USER].tag_read[x86_tlb_index(LIN)], LIN | X86_TLB_SLOW);
+	assert_int_equal(cpu.tlb[X86_MMU_USER].entry[x86_tlb_index(LIN)].tag_read, LIN | X86_TLB_SLOW);
 }
 
 static void data_breakpoints(void **state)

@@ -54,8 +54,8 @@ static void after_reset(void **state)
 	/* No TLB tag may match page 0 in fresh memory. */
 	for (unsigned m = 0; m < X86_MMU_COUNT; m++)
 		for (unsigned i = 0; i < X86_TLB_SIZE; i++)
-			assert_true(cpu.tlb[m].tag_read[i] == X86_TLB_INVALID &&
-				    cpu.tlb[m].tag_write[i] == X86_TLB_INVALID);
+			assert_true(cpu.tlb[m].entry[i].tag_read == X86_TLB_INVALID &&
+				    cpu.tlb[m].entry[i].tag_write == X86_TLB_INVALID);
 	for (unsigned i = 0; i < X86_ITLB_SIZE; i++)
 		assert_true(cpu.itlb.tag[i] == X86_TLB_INVALID);
 }

@@ -35,17 +35,17 @@ static inline bool tlb_hit(uint64_t tag, uint64_t lin, unsigned bytes)
 
 static inline bool tlb_reads(const struct x86_tlb *t, uint64_t lin, unsigned bytes)
 {
-	return tlb_hit(t->tag_read[x86_tlb_index(lin)], lin, bytes);
+	return tlb_hit(t->entry[x86_tlb_index(lin)].tag_read, lin, bytes);
 }
 
 static inline bool tlb_writes(const struct x86_tlb *t, uint64_t lin, unsigned bytes)
 {
-	return tlb_hit(t->tag_write[x86_tlb_index(lin)], lin, bytes);
+	return tlb_hit(t->entry[x86_tlb_index(lin)].tag_write, lin, bytes);
 }
 
 static inline void *tlb_host(const struct x86_tlb *t, uint64_t lin)
 {
-	return (void *)(uintptr_t)(lin + t->addend[x86_tlb_index(lin)]);
+	return (void *)(uintptr_t)(lin + t->entry[x86_tlb_index(lin)].addend);
 }
 
 /* The slow ways out of line; they go on with the next operation or abandon the block. */

@@ -28,20 +28,21 @@ GENERAL_REGS_ONLY static bool two_pages(struct x86_cpu *cpu, bool write, struct 
 {
 	const struct frame *f = cpu_frame(cpu);
 	const struct x86_tlb *t = &cpu->tlb[f->access >> 12 & 0xf];
-	const uint64_t *tags = write ? t->tag_write : t->tag_read;
 	unsigned type = f->access & 0xf, flags = f->access >> 16;
 	uint64_t a = f->address, page = a & ~(uint64_t)PAGE_OFFSET_MASK, next = page + PAGE_BYTES;
 	unsigned i = (unsigned)(page >> PAGE_BITS) & (X86_TLB_SIZE - 1);
 	unsigned k = (i + 1) & (X86_TLB_SIZE - 1);
+	const struct x86_tlb_entry *e = &t->entry[i], *e2 = &t->entry[k];
 
 	out->first = (unsigned)(next - a);
 	out->bytes = 1u << (type - IR_I8);
 	if (!next || type < IR_I16 || type > IR_V256 || out->first >= out->bytes ||
-	    tags[i] != page || tags[k] != next ||
+	    (write ? e->tag_write : e->tag_read) != page ||
+	    (write ? e2->tag_write : e2->tag_read) != next ||
 	    (flags & (X86_MEM_RMW | X86_MEM_ALIGN16 | X86_MEM_ALIGN32)))
 		return false;
-	out->at[0] = (volatile uint8_t *)(uintptr_t)(a + t->addend[i]);
-	out->at[1] = (volatile uint8_t *)(uintptr_t)(next + t->addend[k]);
+	out->at[0] = (volatile uint8_t *)(uintptr_t)(a + e->addend);
+	out->at[1] = (volatile uint8_t *)(uintptr_t)(next + e2->addend);
 	return true;
 }
 

@@ -109,18 +109,19 @@ enum { X86_TLB_BITS = 12, X86_TLB_SIZE = 1 << X86_TLB_BITS, X86_ITLB_SIZE = X86_
 enum x86_mmu_index { X86_MMU_USER, X86_MMU_KERNEL, X86_MMU_KERNEL_SMAP, X86_MMU_COUNT };
 
 /*
- * The TLB of one MMU index, an array for each part of an entry, so that generated code reaches every
- * part by one scaled index. Fast path for an access of n bytes at linear address a:
- *   t = &tlb[mmu]; i = x86_tlb_index(a);
- *   if (((a + n - 1) & ~0xfffull) == t->tag_read[i]) host = (uint8_t *)(a + t->addend[i]);
+ * The TLB of one MMU index. Fast path for an access of n bytes at linear address a:
+ *   e = &tlb[mmu].entry[x86_tlb_index(a)];
+ *   if (((a + n - 1) & ~0xfffull) == e->tag_read) host = (uint8_t *)(a + e->addend);
  * (an access that crosses the page never matches). Entries that need the slow path (device
  * memory, pages with cached code for writes) have X86_TLB_SLOW in the tag, so they never match.
  */
+struct x86_tlb_entry {
+	uint64_t tag_read, tag_write; /* linear page, or X86_TLB_INVALID */
+	uint64_t addend;
+	uint64_t gpa_global; /* page gpa | X86_TLB_GLOBAL and the like */
+} __attribute__((aligned(32))); /* in one line of the host's cache */
 struct x86_tlb {
-	uint64_t tag_read[X86_TLB_SIZE];
-	uint64_t tag_write[X86_TLB_SIZE];
-	uint64_t addend[X86_TLB_SIZE];
-	uint64_t gpa_global[X86_TLB_SIZE]; /* page gpa | X86_TLB_GLOBAL and the like */
+	struct x86_tlb_entry entry[X86_TLB_SIZE];
 };
 #define X86_TLB_INVALID 0xfffull
 /* In a tag's low bits: the translation and the right are good, but the fast path must not match

@@ -92,15 +92,15 @@ static bool tlb_fill(struct x86_cpu *cpu, uint64_t page, bool write, enum x86_mm
 	      write ? " write" : "");
 	uint64_t gpa = w.gpa & ~PAGE_OFFSET_MASK, kind = page_find(cpu, gpa, &hva, &flags);
 
-	t->gpa_global[i] = gpa | kind | page_bits(&w);
-	t->addend[i] = hva ? (uint64_t)(uintptr_t)hva - page : 0;
+	t->entry[i].gpa_global = gpa | kind | page_bits(&w);
+	t->entry[i].addend = hva ? (uint64_t)(uintptr_t)hva - page : 0;
 	if (kind & X86_TLB_IO)
 		slow = X86_TLB_SLOW;
-	t->tag_read[i] = page | slow;
+	t->entry[i].tag_read = page | slow;
 	if (kind ? w.writable && w.dirty : write_ready(cpu, &w, flags, write))
-		t->tag_write[i] = page | (kind || (flags & PAGE_CODE) ? X86_TLB_SLOW : slow);
+		t->entry[i].tag_write = page | (kind || (flags & PAGE_CODE) ? X86_TLB_SLOW : slow);
 	else
-		t->tag_write[i] = X86_TLB_INVALID;
+		t->entry[i].tag_write = X86_TLB_INVALID;
 	x86_tlb_use(cpu, &cpu->tlb_used[mmu], i, page, &w);
 	return true;
 }
@@ -111,14 +111,14 @@ static bool tlb_get(struct x86_cpu *cpu, uint64_t lin, bool write, enum x86_mmu_
 	const struct x86_tlb *t = &cpu->tlb[mmu];
 	unsigned i = x86_tlb_index(lin);
 	uint64_t page = lin & ~PAGE_OFFSET_MASK;
-	uint64_t tag = write ? t->tag_write[i] : t->tag_read[i];
+	uint64_t tag = write ? t->entry[i].tag_write : t->entry[i].tag_read;
 
 	if ((tag & ~X86_TLB_SLOW) == page) {
 		/* A page that holds code no longer, or a mode that no longer checks: refill it as
 		 * plain RAM. */
-		if (!(tag & X86_TLB_SLOW) || (t->gpa_global[i] & (X86_TLB_IO | X86_TLB_ROM)) ||
+		if (!(tag & X86_TLB_SLOW) || (t->entry[i].gpa_global & (X86_TLB_IO | X86_TLB_ROM)) ||
 		    checked_mode(cpu, mmu) ||
-		    (write && (space_page_flags(cpu->space, t->gpa_global[i]) & PAGE_CODE)))
+		    (write && (space_page_flags(cpu->space, t->entry[i].gpa_global) & PAGE_CODE)))
 			return true;
 	}
 	return tlb_fill(cpu, page, write, mmu);
@@ -171,9 +171,9 @@ static bool piece_resolve(struct x86_cpu *cpu, uint64_t lin, unsigned bytes, boo
 		cpu->fault.cr2 = lin;
 		return false;
 	}
-	uint64_t gpa = t->gpa_global[i];
+	uint64_t gpa = t->entry[i].gpa_global;
 	p->gpa = (gpa & ~PAGE_OFFSET_MASK) | (lin & PAGE_OFFSET_MASK);
-	p->hva = gpa & X86_TLB_IO ? NULL : (uint8_t *)(uintptr_t)(lin + t->addend[i]);
+	p->hva = gpa & X86_TLB_IO ? NULL : (uint8_t *)(uintptr_t)(lin + t->entry[i].addend);
 	p->bytes = bytes;
 	p->rom = gpa & X86_TLB_ROM;
 	return true;
@@ -446,10 +446,10 @@ uint8_t *x86_mem_direct(struct x86_cpu *cpu, uint64_t lin, enum x86_access a,
 		cpu->exit_code = exit_code;
 		return NULL;
 	}
-	if ((write ? t->tag_write[i] : t->tag_read[i]) != (lin & ~PAGE_OFFSET_MASK))
+	if ((write ? t->entry[i].tag_write : t->entry[i].tag_read) != (lin & ~PAGE_OFFSET_MASK))
 		return NULL;
 	*run = PAGE_BYTES - (lin & PAGE_OFFSET_MASK);
-	return (uint8_t *)(uintptr_t)(lin + t->addend[i]);
+	return (uint8_t *)(uintptr_t)(lin + t->entry[i].addend);
 }
 
 /* Implicit supervisor accesses obey SMAP whatever RFLAGS.AC says (SDM vol. 3, 4.6.1). */
@@ -468,13 +468,13 @@ uint8_t *x86_mem_direct_code(struct x86_cpu *cpu, uint64_t lin, enum x86_mmu_ind
 	if (!(cpu->efer & X86_EFER_LMA))
 		lin &= 0xffffffff;
 	i = x86_tlb_index(lin);
-	page = t->gpa_global[i] & ~PAGE_OFFSET_MASK;
-	if (t->tag_write[i] != ((lin & ~PAGE_OFFSET_MASK) | X86_TLB_SLOW) ||
-	    (t->gpa_global[i] & (X86_TLB_IO | X86_TLB_ROM)) || checked_mode(cpu, mmu) ||
+	page = t->entry[i].gpa_global & ~PAGE_OFFSET_MASK;
+	if (t->entry[i].tag_write != ((lin & ~PAGE_OFFSET_MASK) | X86_TLB_SLOW) ||
+	    (t->entry[i].gpa_global & (X86_TLB_IO | X86_TLB_ROM)) || checked_mode(cpu, mmu) ||
 	    (!cpu->alone && page < cpu->code_hi && page + PAGE_BYTES > cpu->code_lo))
 		return NULL;
 	*gpa = page | (lin & PAGE_OFFSET_MASK);
-	return (uint8_t *)(uintptr_t)(lin + t->addend[i]);
+	return (uint8_t *)(uintptr_t)(lin + t->entry[i].addend);
 }
 
 void x86_mem_stored(struct x86_cpu *cpu, uint64_t gpa, size_t len)

@@ -48,8 +48,8 @@ void x86_tlb_drop_pcid(struct x86_cpu *cpu, unsigned pcid)
 
 static void tlb_drop(struct x86_tlb *t, unsigned i)
 {
-	t->tag_read[i] = X86_TLB_INVALID;
-	t->tag_write[i] = X86_TLB_INVALID;
+	t->entry[i].tag_read = X86_TLB_INVALID;
+	t->entry[i].tag_write = X86_TLB_INVALID;
 }
 
 static void sites_flush(struct x86_cpu *cpu)
@@ -213,7 +213,7 @@ static void flush_large(struct x86_cpu *cpu, uint64_t lin, unsigned kind)
 	for (unsigned m = 0; m < X86_MMU_COUNT; m++) {
 		struct used_walk w = used_first(&cpu->tlb_used[m], kind);
 		while (used_next(&w, &i)) {
-			if ((cpu->tlb[m].tag_read[i] ^ lin) >> 30 == 0) {
+			if ((cpu->tlb[m].entry[i].tag_read ^ lin) >> 30 == 0) {
 				tlb_drop(&cpu->tlb[m], i);
 				unuse(&cpu->tlb_used[m], i);
 			}
@@ -242,7 +242,7 @@ void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t lin)
 	cpu->counter[COUNTER_TLB_FLUSHES]++;
 	sites_flush(cpu);
 	for (unsigned m = 0; m < X86_MMU_COUNT; m++) {
-		if ((cpu->tlb[m].tag_read[i] & ~X86_TLB_SLOW) == page) {
+		if ((cpu->tlb[m].entry[i].tag_read & ~X86_TLB_SLOW) == page) {
 			tlb_drop(&cpu->tlb[m], i);
 			unuse(&cpu->tlb_used[m], i);
 		}
@@ -265,9 +265,9 @@ static void protect_kind(struct x86_tlb *t, const struct x86_tlb_used *used, uns
 	unsigned i;
 
 	while (used_next(&w, &i))
-		if ((t->gpa_global[i] & ~PAGE_OFFSET_MASK) == gpa_page &&
-		    !(t->tag_write[i] & PAGE_OFFSET_MASK))
-			t->tag_write[i] |= X86_TLB_SLOW;
+		if ((t->entry[i].gpa_global & ~PAGE_OFFSET_MASK) == gpa_page &&
+		    !(t->entry[i].tag_write & PAGE_OFFSET_MASK))
+			t->entry[i].tag_write |= X86_TLB_SLOW;
 }
 
 void x86_tlb_protect_gpa(struct x86_cpu *cpu, uint64_t gpa_page)
@@ -288,7 +288,7 @@ void x86_tlb_forget_writes(struct x86_cpu *cpu)
 		struct used_walk w = used_first(&cpu->tlb_used[m / 2], m & 1);
 
 		while (used_next(&w, &i))
-			if (!(t->gpa_global[i] & (X86_TLB_IO | X86_TLB_ROM)))
-				t->tag_write[i] = X86_TLB_INVALID;
+			if (!(t->entry[i].gpa_global & (X86_TLB_IO | X86_TLB_ROM)))
+				t->entry[i].tag_write = X86_TLB_INVALID;
 	}
 }

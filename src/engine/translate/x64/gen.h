@@ -436,12 +436,19 @@ void gen_vec_ensure(struct gen *g); /* guest vectors into host registers after a
 /* Where it is, for C code that may ask. */
 void gen_helper_place(struct gen *g);
 /* ---- mem.c */
+/* An entry's place in its table, from a linear address: shift right, and mask. */
+enum {
+	GEN_TLB_ENTRY_BITS = 5,
+	GEN_TLB_SHIFT = PAGE_BITS - GEN_TLB_ENTRY_BITS,
+	GEN_TLB_MASK = (X86_TLB_SIZE - 1) << GEN_TLB_ENTRY_BITS,
+};
+_Static_assert(sizeof(struct x86_tlb_entry) == 1 << GEN_TLB_ENTRY_BITS, "entries are found by shifts");
 /* What access i looks up. */
 struct gen_range gen_range_of(const struct ir_insn *i, bool write);
-/* Compare the TLB entry for linear address ra; leaves the entry's index in t1, clobbers t2. Returns the
- * jump taken on a miss. */
+/* Compare the TLB entry for linear address ra; leaves where in the table the entry is in t1,
+ * clobbers t2. Returns the jump taken on a miss. */
 uint8_t *gen_probe(struct gen *g, const struct gen_range *r, unsigned ra, unsigned t1, unsigned t2);
-/* The distance to host memory of the entry with that index. */
+/* The distance to host memory of the entry there. */
 struct x64_mem gen_addend(unsigned mmu, unsigned t1);
 /* Cold code of access i at ra, to which `from` leads. */
 struct cold *gen_cold_access(struct gen *g, unsigned kind, const struct ir_insn *i, unsigned ra,

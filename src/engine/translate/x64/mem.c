@@ -163,25 +163,25 @@ static void mov_or_lea(struct gen *g, unsigned bytes, unsigned dst, unsigned src
 
 uint8_t *gen_probe(struct gen *g, const struct gen_range *r, unsigned ra, unsigned t1, unsigned t2)
 {
-	int32_t tags = tlb_at(r->mmu, r->write ? offsetof(struct x86_tlb, tag_write)
-					       : offsetof(struct x86_tlb, tag_read));
+	int32_t tags = tlb_at(r->mmu, r->write ? offsetof(struct x86_tlb_entry, tag_write)
+					       : offsetof(struct x86_tlb_entry, tag_read));
 
 	if (!r->lo && host_cpu_has(&g->cpu, HOST_CPU_BMI2)) {
-		x64_rorx(&g->a, 4, t1, ra, PAGE_BITS);
+		x64_rorx(&g->a, 4, t1, ra, GEN_TLB_SHIFT);
 	} else {
 		mov_or_lea(g, 4, t1, ra, r->lo);
-		x64_shift_ri(&g->a, X64_SHR, 4, t1, PAGE_BITS);
+		x64_shift_ri(&g->a, X64_SHR, 4, t1, GEN_TLB_SHIFT);
 	}
-	x64_alu_ri(&g->a, X64_AND, 4, t1, X86_TLB_SIZE - 1);
+	x64_alu_ri(&g->a, X64_AND, 4, t1, GEN_TLB_MASK);
 	mov_or_lea(g, 8, t2, ra, r->hi);
 	x64_alu_ri(&g->a, X64_AND, 8, t2, (int32_t)(-(int32_t)PAGE_BYTES | (int32_t)r->align));
-	x64_alu_rm(&g->a, X64_CMP, 8, t2, x64_at_index(X64_RBP, t1, 3, tags));
+	x64_alu_rm(&g->a, X64_CMP, 8, t2, x64_at_index(X64_RBP, t1, 0, tags));
 	return x64_jcc(&g->a, X64_NE, NULL);
 }
 
 struct x64_mem gen_addend(unsigned mmu, unsigned t1)
 {
-	return x64_at_index(X64_RBP, t1, 3, tlb_at(mmu, offsetof(struct x86_tlb, addend)));
+	return x64_at_index(X64_RBP, t1, 0, tlb_at(mmu, offsetof(struct x86_tlb_entry, addend)));
 }
 
 struct cold *gen_cold_access(struct gen *g, unsigned kind, const struct ir_insn *i, unsigned ra,

@@ -427,19 +427,19 @@ static uint8_t *emit_fill(struct thunk_gen *t, unsigned mmu, bool write)
 {
 	struct x64_asm *a = t->a;
 	int32_t tlb = CPU(tlb) + (int32_t)(mmu * sizeof(struct x86_tlb));
-	int32_t tags = write ? (int32_t)offsetof(struct x86_tlb, tag_write)
-			     : (int32_t)offsetof(struct x86_tlb, tag_read);
+	int32_t tags = write ? (int32_t)offsetof(struct x86_tlb_entry, tag_write)
+			     : (int32_t)offsetof(struct x86_tlb_entry, tag_read);
 	uint8_t *at = a->at, *miss, *over;
 
 	x64_push(a, X64_R8);
 	x64_mov_rr(a, 4, X64_R8, X64_RAX);
-	x64_shift_ri(a, X64_SHR, 4, X64_R8, PAGE_BITS);
-	x64_alu_ri(a, X64_AND, 4, X64_R8, X86_TLB_SIZE - 1);
-	x64_alu_rm(a, X64_CMP, 8, X64_RCX, x64_at_index(X64_RBP, X64_R8, 3, tlb + tags));
+	x64_shift_ri(a, X64_SHR, 4, X64_R8, GEN_TLB_SHIFT);
+	x64_alu_ri(a, X64_AND, 4, X64_R8, GEN_TLB_MASK);
+	x64_alu_rm(a, X64_CMP, 8, X64_RCX, x64_at_index(X64_RBP, X64_R8, 0, tlb + tags));
 	miss = x64_jcc(a, X64_NE, NULL);
 	x64_mov_rm(
 		a, 8, X64_RAX,
-		x64_at_index(X64_RBP, X64_R8, 3, tlb + (int32_t)offsetof(struct x86_tlb, addend)));
+		x64_at_index(X64_RBP, X64_R8, 0, tlb + (int32_t)offsetof(struct x86_tlb_entry, addend)));
 	x64_alu_mi(a, X64_CMP, 4, x64_at(X64_RDX, offsetof(struct x86_site, used)), 0);
 	over = x64_jcc_short(a, X64_NE);
 	x64_mov_rm(a, 8, X64_R8, cpu_at(CPU(site_count)));
