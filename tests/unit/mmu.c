@@ -771,7 +771,8 @@ static void code_pages(void **state)
 	(void)state;
 	heard.count = 0;
 	space_listen(&s, hear, NULL);
-	space_page_flags_set(&s, PAGE, PAGE_CODE);
+	space_code_hold(&s, PAGE);
+	space_code_mark(&s, PAGE + 0x100, 0x20);
 	cpu.code_lo = PAGE + 0x100;
 	cpu.code_hi = PAGE + 0x120;
 	cpu.exit_code = 0;
@@ -789,6 +790,10 @@ static void code_pages(void **state)
 	assert_int_equal(heard.count, 1);
 	assert_int_equal(heard.gpa, PAGE + 0x120);
 	assert_int_equal(cpu.counter[COUNTER_SELF_MODIFY], 1);
+	/* In another line: written, and nobody need know. */
+	assert_true(wr(PAGE + 0x140, &v, 2));
+	assert_int_equal(ram[PAGE + 0x140], 0x34);
+	assert_int_equal(heard.count, 1);
 	assert_null(x86_mem_direct(&cpu, PAGE, X86_WRITE, X86_MMU_KERNEL, &run));
 	assert_non_null(x86_mem_direct(&cpu, PAGE + 8, X86_READ, X86_MMU_KERNEL, &run));
 	assert_int_equal(run, 0xff8);
