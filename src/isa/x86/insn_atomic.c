@@ -74,7 +74,9 @@ const struct ir_helper x86_helpers_atomic[] = {
 /* Full 64-bit register, or what a write of the 32-bit v leaves in it. */
 static ir_ref keep_or_set32(struct lift *l, ir_ref keep, unsigned reg, ir_ref v)
 {
-	return ir_select(l->b, keep, lift_gpr(l, reg, 8), ir_zext(l->b, IR_I64, v));
+	ir_ref all = lift_gpr(l, reg, 8);
+
+	return ir_select(l->b, keep, all, ir_zext(l->b, IR_I64, v));
 }
 
 /* The accumulator takes the old value unless it was equal; then even its upper half stays. */
@@ -93,10 +95,12 @@ static void cmpxchg_reg(struct lift *l, const struct x86_insn *i, ir_ref acc, ir
 	ir_ref old = lift_read(l, i, 0), equal = ir_cmp(b, IR_EQ, acc, old), v;
 	unsigned dst = i->op[0].reg;
 
-	if (ir_type_of(b, old) == IR_I32)
-		v = ir_select(b, equal, ir_zext(b, IR_I64, src), lift_gpr(l, dst, 8));
-	else
+	if (ir_type_of(b, old) == IR_I32) {
+		v = ir_zext(b, IR_I64, src);
+		v = ir_select(b, equal, v, lift_gpr(l, dst, 8));
+	} else {
 		v = ir_select(b, equal, src, old);
+	}
 	accumulator_update(l, equal, acc, old);
 	if (ir_type_of(b, v) == IR_I64)
 		lift_set_gpr(l, dst, v);

@@ -140,22 +140,23 @@ struct product {
 	ir_ref overflow; /* i8: the high half says more than the low one */
 };
 
+static ir_ref widen(struct ir_block *b, enum ir_type t, ir_ref x, bool is_signed)
+{
+	return is_signed ? ir_sext(b, t, x) : ir_zext(b, t, x);
+}
+
 /* Product of x and y, of one type narrower than 64 bits, by way of the next wider one. */
 static struct product multiply_narrow(struct lift *l, ir_ref x, ir_ref y, bool is_signed)
 {
 	struct ir_block *b = l->b;
 	enum ir_type t = ir_type_of(b, x), wide = (enum ir_type)(t + 1);
-	ir_ref p, back;
+	ir_ref wide_x = widen(b, wide, x, is_signed), wide_y = widen(b, wide, y, is_signed);
+	ir_ref p = ir_bin(b, IR_MUL, wide_x, wide_y);
 	struct product r;
 
-	if (is_signed)
-		p = ir_bin(b, IR_MUL, ir_sext(b, wide, x), ir_sext(b, wide, y));
-	else
-		p = ir_bin(b, IR_MUL, ir_zext(b, wide, x), ir_zext(b, wide, y));
 	r.low = ir_trunc(b, t, p);
 	r.high = ir_trunc(b, t, ir_bin_imm(b, IR_SHR, p, ir_type_bits(t)));
-	back = is_signed ? ir_sext(b, wide, r.low) : ir_zext(b, wide, r.low);
-	r.overflow = ir_cmp(b, IR_NE, p, back);
+	r.overflow = ir_cmp(b, IR_NE, p, widen(b, wide, r.low, is_signed));
 	return r;
 }
 

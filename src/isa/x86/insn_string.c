@@ -42,10 +42,11 @@ static void string_step(struct lift *l, const struct x86_insn *i, unsigned reg)
 {
 	struct ir_block *b = l->b;
 	enum ir_type t = ir_int_type(i->addrsize);
-	ir_ref df = ir_bin_imm(b, IR_AND, ir_get(b, IR_I64, X86_OFF(rflags)), X86_DF), step;
+	ir_ref df = ir_bin_imm(b, IR_AND, ir_get(b, IR_I64, X86_OFF(rflags)), X86_DF);
+	ir_ref is_down = ir_cmp(b, IR_NE, df, lift_imm(l, IR_I64, 0));
+	ir_ref down = lift_imm(l, t, -(uint64_t)elem_bytes(i));
+	ir_ref step = ir_select(b, is_down, down, lift_imm(l, t, elem_bytes(i)));
 
-	step = ir_select(b, ir_cmp(b, IR_NE, df, lift_imm(l, IR_I64, 0)),
-			 lift_imm(l, t, -(uint64_t)elem_bytes(i)), lift_imm(l, t, elem_bytes(i)));
 	lift_set_gpr(l, reg, ir_bin(b, IR_ADD, lift_gpr(l, reg, i->addrsize), step));
 }
 
