@@ -9,7 +9,7 @@
 
 #include "doppel/doppel.h"
 
-	struct output {
+struct output {
 	uint64_t hash, len;
 };
 
@@ -31,9 +31,12 @@ static void print(struct doppel_vm *vm, const struct output *o, unsigned cpus)
 	       (unsigned long long)o->hash);
 	for (unsigned cpu = 0; cpu < cpus; cpu++) {
 		for (unsigned i = 0; doppel_counter(vm, cpu, i, &c); i++)
-			/* host time; constants of other lengths where the host has put us */
+			/* Host time; constants of other lengths where the host has put us. And one
+			 * run in eight looks eight blocks fewer up, only where the host randomizes
+			 * addresses, all else being equal: why is not known. */
 			if (strcmp(c.name, "translate_ns") != 0 &&
-			    strcmp(c.name, "translate_host_bytes") != 0)
+			    strcmp(c.name, "translate_host_bytes") != 0 &&
+			    strcmp(c.name, "block_lookups") != 0)
 				printf("cpu %u %s %llu\n", cpu, c.name,
 				       (unsigned long long)c.value);
 		for (unsigned i = 0; i < sizeof(registers) / sizeof(registers[0]); i++) {
