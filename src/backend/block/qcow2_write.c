@@ -75,6 +75,14 @@ int qcow2_l2_for_writing(struct qcow2 *q, uint64_t at, struct qcow2_table **out)
 	return r;
 }
 
+/* The same, with what it may take reserved before. */
+static int l2_to_change(struct qcow2 *q, uint64_t at, struct qcow2_table **out)
+{
+	int r = qcow2_reserve(q);
+
+	return r ? r : qcow2_l2_for_writing(q, at, out);
+}
+
 void qcow2_entry_set(struct qcow2 *q, struct qcow2_table *t, uint32_t index, uint64_t entry,
 		     uint64_t bitmap)
 {
@@ -164,10 +172,8 @@ static int find_room(struct qcow2 *q, uint64_t at, uint64_t bytes, struct fresh 
 	struct qcow2_table *t;
 	uint64_t cluster, want, unused;
 	uint32_t index = qcow2_l2_index(q, at);
-	int r = qcow2_reserve(q);
+	int r = l2_to_change(q, at, &t);
 
-	if (r == 0)
-		r = qcow2_l2_for_writing(q, at, &t);
 	if (r)
 		return r;
 	*f = (struct fresh){.first = at & ~(uint64_t)(q->cluster_bytes - 1)};
@@ -399,10 +405,8 @@ static int clear_entries(struct qcow2 *q, uint64_t at, uint32_t n, enum clear ho
 {
 	uint32_t index = qcow2_l2_index(q, at);
 	struct qcow2_table *t;
-	int r = qcow2_reserve(q);
+	int r = l2_to_change(q, at, &t);
 
-	if (r == 0)
-		r = qcow2_l2_for_writing(q, at, &t);
 	if (r)
 		return r;
 	for (uint32_t i = index; i < index + n; i++) {
@@ -426,10 +430,8 @@ static int zero_subclusters(struct qcow2 *q, uint64_t at, uint64_t end)
 	uint64_t first = at & ~(uint64_t)(q->cluster_bytes - 1), entry, bitmap;
 	uint32_t mask = sub_mask(q, first, at, end), index = qcow2_l2_index(q, at);
 	struct qcow2_table *t;
-	int r = qcow2_reserve(q);
+	int r = l2_to_change(q, at, &t);
 
-	if (r == 0)
-		r = qcow2_l2_for_writing(q, at, &t);
 	if (r)
 		return r;
 	entry = qcow2_entry(q, t, index);

@@ -25,9 +25,6 @@ static void written_add(struct written *w, uint64_t gpa, size_t len)
 	}
 }
 
-/* Insns of a block that did not fit, the first time. */
-enum { MAKE_INSNS_RETRY = 8 };
-
 void find_code_written(void *opaque, uint64_t gpa, size_t len)
 {
 	struct engine_cpu *e = opaque;
@@ -174,6 +171,9 @@ static struct iblock *find_made(struct engine_cpu *e, struct code_bytes *code)
 		b = find_straddling(e, code);
 	return b;
 }
+
+/* Insns of a block that did not fit, the first time. */
+enum { MAKE_INSNS_RETRY = 8 };
 
 /* Lift, and place in s, or in a buffer of its own if that is NULL. */
 static struct iblock *make(struct engine_cpu *e, const struct code_bytes *code, unsigned max_insns,

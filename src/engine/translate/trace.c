@@ -125,14 +125,14 @@ static void unroll(struct recording *r)
 			r->path[r->len++] = r->path[i];
 }
 
-static void job_fill(const struct translate *t, struct compile_job *job, uint64_t rip,
-		     struct iblock *b, const struct recording *r, const uint8_t *page,
-		     const uint8_t *page2)
+static void job_fill(struct translate *t, struct compile_job *job, uint64_t rip, struct iblock *b,
+		     const struct recording *r, const uint8_t *page, const uint8_t *page2)
 {
 	job->rip = rip;
 	job->gpa = b->head.gpa;
 	job->gpa2 = b->head.gpa2;
 	job->mode = b->head.mode;
+	job->tag = jumps_tag(t, b->head.mode);
 	memcpy(job->path, r->path, r->len * sizeof(*r->path));
 	job->path_len = r->len;
 	job->loop = r->loop;
@@ -189,10 +189,8 @@ void trace_hot(struct translate *t, struct iblock *b)
 	}
 	if (t->interp->evictions != evictions || b->head.dead)
 		return;
-	if (t->background)
-		job = background_job(t->background);
-	job->tag = jumps_tag(t, b->head.mode);
 	if (t->background) {
+		job = background_job(t->background);
 		job_fill(t, job, rip, b, &r, page, page2);
 		b->heat = HEAT_PENDING;
 		background_submit(t->background);
