@@ -250,6 +250,8 @@ void blocks_drop_one(struct blocks *s, struct block *b)
 		if (s->owner.unlinked)
 			s->owner.unlinked(s->owner.opaque, l);
 	}
+	if (s->owner.dropped)
+		s->owner.dropped(s->owner.opaque, b);
 }
 
 static bool block_overlaps(const struct block *b, uint64_t gpa, size_t len)

@@ -74,6 +74,8 @@ struct blocks_owner {
 	/* The blocks of a region are dropped and their memory is about to be used again: forget all
 	 * pointers to them. */
 	void (*evicted)(void *opaque, unsigned region);
+	/* b was dropped, and stays readable until its region is emptied. May be NULL. */
+	void (*dropped)(void *opaque, struct block *b);
 };
 
 /* NULL: out of memory, or bytes is less than BLOCKS_BYTES_MIN. owner is copied. */

@@ -27,7 +27,7 @@ struct rig {
 	struct space space;
 	uint8_t *ram;
 	struct blocks *blocks;
-	unsigned protects, unlinks, evictions;
+	unsigned protects, unlinks, evictions, drops;
 	uint64_t protected;
 	struct block_link *unlinked;
 	unsigned evicted;
@@ -62,10 +62,18 @@ static void evicted(void *opaque, unsigned region)
 		r->model[i].dead |= r->model[i].region == region;
 }
 
+static void dropped(void *opaque, struct block *b)
+{
+	struct rig *r = opaque;
+
+	assert_true(b->dead);
+	r->drops++;
+}
+
 static int setup(void **state)
 {
 	struct rig *r = host_alloc(sizeof(*r));
-	struct blocks_owner owner = {sizeof(struct link), r, protect, unlinked, evicted};
+	struct blocks_owner owner = {sizeof(struct link), r, protect, unlinked, evicted, dropped};
 
 	r->ram = host_ram_map(PAGES * PAGE_BYTES);
 	space_init(&r->space, NULL, NULL, TRACE_MMIO);
@@ -188,6 +196,7 @@ static void written_bytes_drop_what_they_hit(void **state)
 	assert_int_equal(blocks_drop(r->blocks, 0x1030, 16), 0);
 	assert_int_equal(blocks_drop(r->blocks, 0x101f, 1), 2);
 	assert_true(a->dead && d->dead && !c->dead);
+	assert_int_equal(r->drops, 2);
 	assert_null(find(r, 0x1010));
 	assert_true(is_code(r, 0x1000));
 	assert_int_equal(blocks_drop(r->blocks, 0xfff, 0x22), 1);

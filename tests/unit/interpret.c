@@ -21,12 +21,23 @@ struct box {
 	struct engine_group *group;
 	struct engine_cpu *engine;
 	struct x86_platform platform;
-	uint32_t edx; /* at the start */
+	uint32_t edx;	/* at the start */
+	uint64_t acked; /* RIP when the interrupt was asked for */
 };
 
 static uint64_t now(void *opaque, struct x86_cpu *cpu)
 {
 	return x86_insns_now(cpu);
+}
+
+/* A spurious one. */
+static int intr_ack(void *opaque, struct x86_cpu *cpu)
+{
+	struct box *b = opaque;
+
+	__atomic_fetch_and((uint32_t *)&cpu->request, ~X86_REQ_INTR, __ATOMIC_SEQ_CST);
+	b->acked = cpu->rip;
+	return -1;
 }
 
 /* A CPU in flat 32-bit protected mode at CODE, no interrupts. */
@@ -45,6 +56,8 @@ static int setup(void **state)
 	b->cpu->ports = &b->ports;
 	b->cpu->cpuid = &b->model;
 	b->platform.now_ns = now;
+	b->platform.intr_ack = intr_ack;
+	b->platform.opaque = b;
 	b->cpu->platform = &b->platform;
 	b->cpu->apic_page = ~0ull;
 	x86_cpu_reset(b->cpu);
@@ -174,6 +187,62 @@ static void data_beside_code(void **state)
 	assert_int_equal(b->cpu->counter[COUNTER_BLOCKS_DROPPED], 0);
 }
 
+/* Written code is run as it is then, though several addresses lead to its page by indirect jumps.
+ */
+static void written_code_behind_jumps(void **state)
+{
+	enum { DIRECTORY = 0x4000, ROUTINE = 0x10000, AGAIN = 1 << 22, BIG = 0x83, MOVED = 0x400 };
+	struct box *b = *state;
+	uint32_t ebx = (uint32_t)b->cpu->gpr[X86_RBX];
+
+	for (unsigned i = 0; i < 2; i++) /* the first 4 MiB twice */
+		b->ram[DIRECTORY + i * 4] = BIG;
+	b->cpu->cr3 = DIRECTORY;
+	b->cpu->cr4 |= X86_CR4_PSE;
+	b->cpu->cr0 |= X86_CR0_PG;
+	x86_mode_update(b->cpu);
+	b->cpu->gpr[X86_RSI] = ROUTINE;
+	b->cpu->gpr[X86_RDI] = ROUTINE + AGAIN;
+	memcpy(b->ram + ROUTINE, "\x43\xc3", 2); /* inc ebx; ret */
+	memcpy(b->ram + ROUTINE + MOVED, "\x43\xc3", 2);
+	/* mov ecx,10; call esi; call edi; dec ecx; jnz -7; mov byte [esi],0x4b (dec ebx); call esi;
+	 * call edi; jmp $ */
+	RUN(b, "\xb9\x0a\0\0\0\xff\xd6\xff\xd7\x49\x75\xf9\xc6\x06\x4b\xff\xd6\xff\xd7\xeb\xfe",
+	    1 + 10 * 8 + 1 + 6);
+	assert_int_equal((uint32_t)b->cpu->gpr[X86_RBX], ebx + 20 - 2);
+	assert_int_equal(b->cpu->rip, CODE + 19);
+	/* and where only one does */
+	b->cpu->rip = CODE;
+	b->cpu->gpr[X86_RSI] = b->cpu->gpr[X86_RDI] = ROUTINE + MOVED;
+	engine_choice()->run(b->engine, 1 + 10 * 8 + 1 + 6);
+	assert_int_equal((uint32_t)b->cpu->gpr[X86_RBX], ebx + 2 * (20 - 2));
+}
+
+/* The interrupt that waits for STI is seen where the jump in its shadow leads. */
+static void jumps_in_the_shadow(void **state)
+{
+	static const struct {
+		char code[12];
+		unsigned len, to;
+	} row[] = {
+		{"\xfb\xeb\x01\x90\xfa\xeb\xfe", 7, 4},	       /* sti; jmp +1; nop; cli; jmp $ */
+		{"\xfb\xe8\x01\0\0\0\x90\xfa\xeb\xfe", 10, 7}, /* call */
+		{"\x68\x08\x10\0\0\xfb\xc3\x90\xfa\xeb\xfe", 11, 8}, /* push; sti; ret */
+	};
+	struct box *b = *state;
+
+	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		for (unsigned times = 0; times < 3; times++) {
+			b->cpu->rip = CODE;
+			b->acked = 0;
+			x86_request(b->cpu, X86_REQ_INTR);
+			space_code_written(&b->space, CODE, sizeof(row[i].code));
+			run(b, row[i].code, row[i].len, 5);
+			assert_int_equal(b->acked, CODE + row[i].to);
+			assert_false(b->cpu->rflags & X86_IF);
+		}
+}
+
 /* A page of code is filled with something else: at once, and what is run then is what is there. */
 static void fill_over_code(void **state)
 {
@@ -238,6 +307,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(memory_forms, setup, teardown),
 		cmocka_unit_test_setup_teardown(code_that_changes_itself, setup, teardown),
 		cmocka_unit_test_setup_teardown(data_beside_code, setup, teardown),
+		cmocka_unit_test_setup_teardown(written_code_behind_jumps, setup, teardown),
+		cmocka_unit_test_setup_teardown(jumps_in_the_shadow, setup, teardown),
 		cmocka_unit_test_setup_teardown(fill_over_code, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_written_pages_are_dropped, setup, teardown),
 		cmocka_unit_test_setup_teardown(middle_exits_give_back, setup, teardown),

@@ -337,12 +337,16 @@ static void devices_and_interrupts_agree(void **state)
 	static const char halts[] = "\xfb\x41\xf4\xeb\xfb";
 	/* cli; out 90h, al; inc cx; sti; inc dx; cli; inc bx; jmp: taken behind INC DX only */
 	static const char shadow[] = "\xfa\xe6\x90\x41\xfb\x42\xfa\x43\xeb\xf6";
+	/* cli; out 90h, al; inc cx; sti; jmp +0; cli; inc bx; jmp: behind the first jump only */
+	static const char jumps[] = "\xfa\xe6\x90\x41\xfb\xeb\0\xfa\x43\xeb\xf5";
 
 	AGREES(code, RIGHT, 7);
 	AGREES(code, RIGHT, 1000);
 	AGREES(halts, RIGHT, 10);
 	AGREES(shadow, RIGHT, 3);
 	AGREES(shadow, RIGHT, 500);
+	AGREES(jumps, RIGHT, 3);
+	AGREES(jumps, RIGHT, 500);
 }
 
 static void self_modifying_code_agrees(void **state)

@@ -323,11 +323,11 @@ IOP_FN(iop_leave)
 static inline const struct iop *jump(struct x86_cpu *cpu)
 {
 	struct interp_hot *h = interp_hot(cpu);
-	const struct interp_jump *j = &h->jump[interp_jump_index(cpu->rip, cpu->context)];
+	struct iblock *b = interp_jump_find(cpu, h);
 
 	h->link = NULL;
-	if (LIKELY(j->rip == cpu->rip && j->mode == cpu->mode && j->gen == h->jump_gen[j->global]))
-		return iop_enter(cpu, j->block);
+	if (LIKELY(b))
+		return iop_enter(cpu, b);
 	h->stop = INTERP_LOOKUP;
 	return NULL;
 }

@@ -97,7 +97,6 @@ void find_drop_written(struct engine_cpu *e)
 	w->count = 0;
 	host_mutex_unlock(&w->lock);
 	if (dropped) {
-		x86_jumps_forget(e->cpu);
 		e->hot.link = NULL;
 		e->cpu->counter[COUNTER_BLOCKS_DROPPED] += dropped;
 		TRACE(e->cpu->trace, TRACE_SMC, "cpu %u: %u blocks dropped", e->cpu->index,
@@ -297,17 +296,26 @@ void find_alone_done(struct engine_cpu *e)
 	e->alone.hva2 = NULL;
 }
 
+struct iblock *find_cold(struct engine_cpu *e)
+{
+	struct iblock *b = interp_jump_find(e->cpu, &e->hot);
+
+	if (!b || b->heat <= 1)
+		return NULL;
+	if (e->hot.link)
+		link_try(e, e->hot.link, b);
+	e->hot.link = NULL;
+	return b;
+}
+
 struct iblock *find_block(struct engine_cpu *e)
 {
 	struct x86_cpu *cpu = e->cpu;
-	const struct interp_jump *j = &e->hot.jump[interp_jump_index(cpu->rip, cpu->context)];
 	struct ilink *link = e->hot.link;
-	struct iblock *b;
+	struct iblock *b = interp_jump_find(cpu, &e->hot);
 
 	e->hot.link = NULL;
-	if (j->rip == cpu->rip && j->mode == cpu->mode && j->gen == e->hot.jump_gen[j->global]) {
-		b = j->block;
-	} else {
+	if (!b) {
 		b = block_get(e);
 		if (b && mode_has_jumps(cpu->mode))
 			jump_remember(e, b);

@@ -67,8 +67,10 @@ struct engine_cpu {
 /* The block at cs:rip, for running now and for linking the exit that led here; NULL with a fault
  * recorded. */
 struct iblock *find_block(struct engine_cpu *e);
-/* The same, not cached: at most max_insns instructions, for one use. If they may be several, writes
- * to their pages are announced until find_alone_done. */
+/* The same if that can be told at once, and it is not hot; else NULL, and no fault. */
+struct iblock *find_cold(struct engine_cpu *e);
+/* As find_block, not cached: at most max_insns instructions, for one use. If they may be several,
+ * writes to their pages are announced until find_alone_done. */
 struct iblock *find_block_alone(struct engine_cpu *e, unsigned max_insns);
 void find_alone_done(struct engine_cpu *e);
 /* The memory that blocks come to be in. NULL: none is to be had. */

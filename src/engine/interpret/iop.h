@@ -127,8 +127,8 @@ enum interp_stop {
 /*
  * Jump cache: rip and mode to block, without looking at page tables. Stale when gen is not the
  * generation of its kind: cpu->context, or, as global pages in the upper half outlive switches of
- * address space, a count for those. Only modes in which the linear address is rip and nothing is due
- * between instructions stand in it.
+ * address space, a count for those. Only modes in which the linear address is rip and nothing is
+ * due between instructions stand in it. A block that was dropped stays readable, and is of no use.
  */
 enum { INTERP_JUMP_BITS = 14, INTERP_JUMP_SIZE = 1 << INTERP_JUMP_BITS };
 struct interp_jump {
@@ -167,6 +167,17 @@ static inline unsigned interp_jump_index(uint64_t rip, uint64_t context)
 	uint64_t apart = context << 5 & ~(uint64_t)((int64_t)rip >> 63);
 
 	return (unsigned)((rip ^ rip >> INTERP_JUMP_BITS ^ apart) & (INTERP_JUMP_SIZE - 1));
+}
+
+/* The block at cpu->rip in the present mode, or NULL. */
+static inline struct iblock *interp_jump_find(const struct x86_cpu *cpu, const struct interp_hot *h)
+{
+	const struct interp_jump *j = &h->jump[interp_jump_index(cpu->rip, cpu->context)];
+
+	if (LIKELY(j->rip == cpu->rip && j->mode == cpu->mode && j->gen == h->jump_gen[j->global] &&
+		   !j->block->head.dead))
+		return j->block;
+	return NULL;
 }
 
 /* Enter a block: account for its instructions, or leave if it does not fit. */

@@ -58,6 +58,13 @@ static void evicted(void *opaque, unsigned region)
 	c->owner.evicted(c->owner.opaque);
 }
 
+static void dropped(void *opaque, struct block *b)
+{
+	struct code *c = opaque;
+
+	c->owner.dropped(c->owner.opaque, (struct tblock *)b);
+}
+
 /* ---- life */
 
 int code_create(struct code **out, struct x86_cpu *cpu, size_t bytes,
@@ -69,7 +76,8 @@ int code_create(struct code **out, struct x86_cpu *cpu, size_t bytes,
 				    .opaque = c,
 				    .protect = protect,
 				    .unlinked = unlinked,
-				    .evicted = evicted};
+				    .evicted = evicted,
+				    .dropped = dropped};
 	int r;
 
 	if (!c)

@@ -22,10 +22,15 @@ struct tlink {
 	int32_t target; /* from the start of the page */
 };
 
+/* Where a block was put into the jump table: nowhere, at `jump` or its second place, at several. */
+enum tblock_jumps { TBLOCK_NO_JUMP, TBLOCK_ONE_JUMP, TBLOCK_JUMPS };
+
 /* head.link is an array of struct tlink. */
 struct tblock {
 	struct block head;
-	bool loop; /* rounds of one */
+	bool loop;     /* rounds of one */
+	uint8_t jumps; /* enum tblock_jumps */
+	uint16_t jump;
 	uint8_t *rw;
 	const uint8_t *rx;
 	uint32_t bytes;
@@ -64,6 +69,7 @@ struct code_owner {
 	/* See struct blocks_owner. */
 	void (*protect)(void *opaque, uint64_t gpa_page);
 	void (*evicted)(void *opaque);
+	void (*dropped)(void *opaque, struct tblock *b);
 };
 
 /* bytes: of everything, code and tables. 0 or -errno. */

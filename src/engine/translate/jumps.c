@@ -83,7 +83,24 @@ static unsigned entry_take(struct translate *t, unsigned i, uint64_t tag)
 	return i;
 }
 
-void jumps_remember(struct translate *t, const struct tblock *b)
+static bool pair_has(const struct translate *t, unsigned i, const struct tblock *b)
+{
+	return t->jumps.entry[i].code == b->rx || t->jumps.entry[gen_jump_second(i)].code == b->rx;
+}
+
+/* b is at i, or will have moved to its second place. */
+static void note_place(const struct translate *t, struct tblock *b, unsigned i)
+{
+	if (b->jumps == TBLOCK_NO_JUMP ||
+	    (b->jumps == TBLOCK_ONE_JUMP && !pair_has(t, b->jump, b))) {
+		b->jumps = TBLOCK_ONE_JUMP;
+		b->jump = (uint16_t)i;
+	} else if (b->jump != i && b->jump != gen_jump_second(i)) {
+		b->jumps = TBLOCK_JUMPS; /* a page at several addresses */
+	}
+}
+
+void jumps_remember(struct translate *t, struct tblock *b)
 {
 	const struct x86_cpu *cpu = t->cpu;
 	uint64_t tag = jumps_tag(t, cpu->mode), want = gen_jump_tag(cpu->rip, tag);
@@ -95,6 +112,7 @@ void jumps_remember(struct translate *t, const struct tblock *b)
 	i = entry_take(t, gen_jump_index(cpu->rip), want);
 	global = find_page_is_global(cpu, cpu->rip) &&
 		 (b->head.gpa2 == ~0ull || find_page_is_global(cpu, cpu->rip + PAGE_BYTES));
+	note_place(t, b, i);
 	t->jumps.entry[i] = (struct gen_jump){want, b->rx};
 	t->jump_used[global][i / 64] |= 1ull << i % 64;
 }
@@ -113,6 +131,21 @@ void jumps_flush(struct translate *t, bool global)
 	flush(t, false);
 	if (global)
 		flush(t, true);
+}
+
+void jumps_forget(struct translate *t, const struct tblock *b)
+{
+	struct gen_jump *j = &t->jumps.entry[b->jump],
+			*k = &t->jumps.entry[gen_jump_second(b->jump)];
+
+	if (b->jumps == TBLOCK_JUMPS) {
+		jumps_flush(t, true);
+	} else if (b->jumps == TBLOCK_ONE_JUMP) {
+		if (j->code == b->rx)
+			j->tag = 0;
+		if (k->code == b->rx)
+			k->tag = 0;
+	}
 }
 
 void jumps_clear(struct translate *t)

@@ -210,6 +210,7 @@ static void step(struct translate *t)
 {
 	struct x86_cpu *cpu = t->cpu;
 	struct tblock *to = NULL;
+	struct iblock *b;
 	const uint8_t *rx;
 
 	if (t->background)
@@ -219,8 +220,15 @@ static void step(struct translate *t)
 		run_code(t, rx, cpu->rip & PAGE_OFFSET_MASK);
 		return;
 	}
-	if (!t->short_budget)
+	if (!t->short_budget) {
+		b = find_cold(t->interp);
+		if (b) { /* nothing has been compiled for it */
+			t->link = NULL;
+			interp_step(t->interp, b);
+			return;
+		}
 		to = code_here(t);
+	}
 	t->short_budget = false;
 	if (to && cpu->budget >= to->head.insns)
 		run_block(t, to);
@@ -284,15 +292,17 @@ static void evicted(void *opaque)
 	jumps_clear(t);
 }
 
+static void block_dropped(void *opaque, struct tblock *b)
+{
+	jumps_forget(opaque, b);
+}
+
 static unsigned dropped(void *opaque, uint64_t gpa, size_t len)
 {
 	struct translate *t = opaque;
-	unsigned n = code_drop(t->code, gpa, len);
 
 	t->link = NULL;
-	if (n)
-		jumps_flush(t, true);
-	return n;
+	return code_drop(t->code, gpa, len);
 }
 
 static void flush_jumps(void *opaque, bool global)
@@ -388,7 +398,7 @@ static int cpu_create(struct engine_cpu **out, struct engine_group *g, struct x8
 	t->cfg = *cfg;
 	t->cpu = cpu;
 	r = code_create(&t->code, cpu, bytes - interp_bytes, &t->cfg,
-			&(struct code_owner){t, protect, evicted}, err);
+			&(struct code_owner){t, protect, evicted, block_dropped}, err);
 	if (!r) {
 		make_compiler(t);
 		r = make_job(t, err);

@@ -51,7 +51,9 @@ uint64_t jumps_tag(struct translate *t, x86_mode_t mode);
 const uint8_t *jumps_find(struct translate *t);
 /* The block at RIP and gpa from an entry that a flush emptied, or NULL. */
 struct tblock *jumps_again(const struct translate *t, uint64_t gpa);
-void jumps_remember(struct translate *t, const struct tblock *b);
+void jumps_remember(struct translate *t, struct tblock *b);
+/* b is no more to be found. */
+void jumps_forget(struct translate *t, const struct tblock *b);
 void jumps_flush(struct translate *t, bool global);
 /* Blocks are about to be freed: forget what flushes left behind, too. */
 void jumps_clear(struct translate *t);

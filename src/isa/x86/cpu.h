@@ -312,7 +312,7 @@ struct x86_cpu {
 	 * tagged with the number that is now in `context`, and, unless `global`, global pages in the
 	 * upper half. Not called for INVLPG of a page in the lower half that x86_mmu_fetch_page has
 	 * not been asked for: what such a cache holds must have been fetched that way since the last
-	 * call. An engine that drops translated code itself calls x86_jumps_forget. */
+	 * call. An engine that forgets all it has calls x86_jumps_forget. */
 	void (*flush_jumps)(void *engine, bool global);
 	/* The address space as the processor may remember it: a number, never 0, that comes back when
 	 * the guest goes back to a PCID and keeps what it cached for it. */

@@ -83,6 +83,7 @@ enum {
 	X86_STARTS = 1 << 17,	/* must be the first of its block: reads time or touches devices */
 	X86_ALIGNED = 1 << 18,	/* VEX: 16- and 32-byte memory operands must be aligned */
 	X86_VSIB = 1 << 19,	/* the index of the memory operand is a vector register */
+	X86_JUMPS = 1 << 20,	/* a near jump, call or return that is always taken */
 };
 
 enum x86_opnd_kind {

@@ -83,17 +83,18 @@ static void lift_undefined(struct lift *l, const struct x86_insn *i)
 }
 
 #define NEAR	   (X86_FORCE64 | X86_ENDS)
+#define ALWAYS	   (NEAR | X86_JUMPS)
 #define COND_FLAGS (X86_CF | X86_PF | X86_ZF | X86_SF | X86_OF)
 
 /* clang-format off */
 const struct x86_row x86_rows_control[] = {
-	X86("EB", "Jb", X86_FEAT_BASE, 0, 0, 0, lift_near_jump, "jmp", NEAR, 0),
-	X86("E9", "Jz", X86_FEAT_BASE, 0, 0, 0, lift_near_jump, "jmp", NEAR, 0),
-	X86("FF /4", "Ev", X86_FEAT_BASE, 0, 0, 0, lift_near_jump_to, "jmp", NEAR, 0),
-	X86("E8", "Jz", X86_FEAT_BASE, 0, 0, 0, lift_near_call, "call", NEAR, 0),
-	X86("FF /2", "Ev", X86_FEAT_BASE, 0, 0, 0, lift_near_call_to, "call", NEAR, 0),
-	X86("C3", "", X86_FEAT_BASE, 0, 0, 0, lift_near_ret, "ret", NEAR, 0),
-	X86("C2", "Iw", X86_FEAT_BASE, 0, 0, 0, lift_near_ret, "ret", NEAR, 0),
+	X86("EB", "Jb", X86_FEAT_BASE, 0, 0, 0, lift_near_jump, "jmp", ALWAYS, 0),
+	X86("E9", "Jz", X86_FEAT_BASE, 0, 0, 0, lift_near_jump, "jmp", ALWAYS, 0),
+	X86("FF /4", "Ev", X86_FEAT_BASE, 0, 0, 0, lift_near_jump_to, "jmp", ALWAYS, 0),
+	X86("E8", "Jz", X86_FEAT_BASE, 0, 0, 0, lift_near_call, "call", ALWAYS, 0),
+	X86("FF /2", "Ev", X86_FEAT_BASE, 0, 0, 0, lift_near_call_to, "call", ALWAYS, 0),
+	X86("C3", "", X86_FEAT_BASE, 0, 0, 0, lift_near_ret, "ret", ALWAYS, 0),
+	X86("C2", "Iw", X86_FEAT_BASE, 0, 0, 0, lift_near_ret, "ret", ALWAYS, 0),
 	X86("70+c", "Jb", X86_FEAT_BASE, COND_FLAGS, 0, 0, lift_jcc, "j%c", NEAR, 0),
 	X86("0F 80+c", "Jz", X86_FEAT_BASE, COND_FLAGS, 0, 0, lift_jcc, "j%c", NEAR, 0),
 	X86("E0", "Jb", X86_FEAT_BASE, X86_ZF, 0, 0, lift_loop, "loopne", NEAR, LOOP_NE),

@@ -97,7 +97,7 @@ static void lift_cli(struct lift *l, const struct x86_insn *i)
 
 static void lift_sti(struct lift *l, const struct x86_insn *i)
 {
-	if (x86_mode_cpl(l->mode) == 0 && lift_next_is_plain(l)) {
+	if (x86_mode_cpl(l->mode) == 0 && lift_next_fits_shadow(l)) {
 		rflags_change(l, 0, X86_IF);
 		l->in_shadow = true;
 		return;

@@ -131,12 +131,22 @@ static void path_follow(struct lift *l, int64_t delta)
 	}
 }
 
+/* What waits is looked for there: interrupts, another mode. */
+static void end_at(struct lift *l, ir_ref pc)
+{
+	ir_put(l->b, X86_OFF(rip), pc);
+	ir_exit_state(l->b);
+	l->ended = true;
+}
+
 void lift_jump(struct lift *l, const struct x86_insn *i, int64_t rel)
 {
 	int64_t delta = (int64_t)((uint64_t)next_delta(i) + (uint64_t)rel);
 
 	if (jumps_to_16(l, i)) {
 		lift_jump_indirect(l, lift_wrap(l, ir_pc(l->b, delta), 2));
+	} else if (l->in_shadow) {
+		end_at(l, lift_wrap(l, ir_pc(l->b, delta), pc_bytes(l)));
 	} else if (path_goes_to(l, delta)) {
 		path_follow(l, delta);
 	} else {
@@ -170,7 +180,9 @@ void lift_jump_indirect(struct lift *l, ir_ref pc)
 {
 	int64_t delta;
 
-	if (path_delta(l, &delta)) {
+	if (l->in_shadow) {
+		end_at(l, pc);
+	} else if (path_delta(l, &delta)) {
 		ir_exit_unless(l->b, pc, delta);
 		path_follow(l, delta);
 	} else {
@@ -181,9 +193,7 @@ void lift_jump_indirect(struct lift *l, ir_ref pc)
 
 void lift_end_next(struct lift *l, const struct x86_insn *i)
 {
-	ir_put(l->b, X86_OFF(rip), lift_next_pc(l, i));
-	ir_exit_state(l->b);
-	l->ended = true;
+	end_at(l, lift_next_pc(l, i));
 }
 
 ir_ref lift_call(struct lift *l, const struct ir_helper *h, ir_ref a, ir_ref b, ir_ref c)

@@ -144,9 +144,9 @@ void lift_jump_if(struct lift *l, const struct x86_insn *i, ir_ref cond, int64_t
 void lift_jump_indirect(struct lift *l, ir_ref pc);
 /* End the block after this instruction: state such as segments or CRx changed (mode may differ). */
 void lift_end_next(struct lift *l, const struct x86_insn *i);
-/* Is the next instruction one that may follow in the same block and goes on with the one behind it,
- * if it does not fault or end by lift_end_next? */
-bool lift_next_is_plain(const struct lift *l);
+/* Is the next instruction one that may follow in the same block as STI's shadow: if it does not
+ * fault, it goes on with the one behind it, ends by lift_end_next, or always jumps? */
+bool lift_next_fits_shadow(const struct lift *l);
 /* Call a helper that may fault / that finishes the instruction and sets rip (ends the block). */
 ir_ref lift_call(struct lift *l, const struct ir_helper *h, ir_ref a, ir_ref b, ir_ref c);
 void lift_call_end(struct lift *l, const struct ir_helper *h, ir_ref a, ir_ref b, ir_ref c);

@@ -56,15 +56,21 @@ static bool block_has_room(const struct ir_block *b, unsigned ops)
 	return !b->overflow && b->count + ops <= b->cap && b->count + ops <= IR_BLOCK_MAX;
 }
 
-bool lift_next_is_plain(const struct lift *l)
+static bool fits_shadow(uint32_t attr)
 {
-	const uint32_t others = X86_STARTS | X86_ENDS | X86_REPPABLE;
+	if (attr & (X86_STARTS | X86_REPPABLE))
+		return false;
+	return !(attr & X86_ENDS) || (attr & X86_JUMPS);
+}
+
+bool lift_next_fits_shadow(const struct lift *l)
+{
 	struct x86_insn i;
 
 	return l->left && block_has_room(l->b, 2 * BLOCK_RESERVE) &&
 	       x86_decode(l->decoder, l->trace->page + l->pos, l->end - l->pos, l->mode, l->model,
 			  &i) == X86_DECODE_OK &&
-	       !(i.row->attr & others);
+	       fits_shadow(i.row->attr);
 }
 
 static void lift_one(struct lift *l, const struct x86_insn *i, enum x86_decode_result r)
