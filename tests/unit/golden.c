@@ -156,6 +156,7 @@ static const char *thunk_name(const struct golden *g, uint64_t at)
 		{"helper", t->helper},
 		{"helper_fault", t->helper_fault},
 		{"vop", t->vop},
+		{"cond", t->cond},
 		{"vec_load", t->vec_load},
 		{"x87_load", t->x87_load},
 		{"x87_home", t->x87_home},
@@ -427,6 +428,7 @@ static void print_case(struct golden *g, const struct golden_case *c)
 				 .lo = BENCH_CODE + GOLDEN_START,
 				 .hi = BENCH_CODE + GOLDEN_START + c->len,
 				 .tag = 1,
+				 .cc_kind = IR_FLAGS_KEY(IR_FLAGS_SUB, 3),
 				 .wanderers = no_marks,
 				 .apart = no_marks};
 	size_t bytes;

@@ -126,6 +126,7 @@ static bool generate(struct compiler *c, struct compile_job *job, unsigned lo, u
 		.loop = job->loop,
 		.wanderers = job->wanderers,
 		.apart = job->apart,
+		.cc_kind = job->cc_kind,
 		.crossing = crossing(c, job),
 	};
 	size_t bytes = gen_compile(&c->gen, &src, job->code, job->code + room);

@@ -22,6 +22,7 @@ struct compile_job {
 	uint64_t gpa2; /* ~0, or page of the rest of the instruction at gpa, which is alone then */
 	x86_mode_t mode;
 	uint64_t tag; /* of the mode in the jump table */
+	uint32_t cc_kind; /* see gen_source */
 	uint16_t path[COMPILE_PATH_MAX];
 	unsigned path_len;
 	bool loop;

@@ -25,6 +25,7 @@ struct recording {
 	unsigned len;
 	unsigned insns;
 	bool loop;
+	uint32_t cc_kind; /* of the flags it begins with, of a loop the second time */
 };
 
 /* Did the block end because it was long enough, and not with a jump? */
@@ -104,6 +105,7 @@ static void record(struct translate *t, struct iblock *first, struct recording *
 			r->path[r->len++] = next->head.gpa & PAGE_OFFSET_MASK;
 		if (next == first) {
 			r->loop = true;
+			r->cc_kind = t->cpu->cc_kind;
 			return;
 		}
 		if (to && ++known > RECORD_KNOWN_MAX)
@@ -136,6 +138,7 @@ static void job_fill(struct translate *t, struct compile_job *job, uint64_t rip,
 	memcpy(job->path, r->path, r->len * sizeof(*r->path));
 	job->path_len = r->len;
 	job->loop = r->loop;
+	job->cc_kind = r->cc_kind;
 	memcpy(job->page, page, PAGE_BYTES);
 	if (b->head.gpa2 != ~0ull)
 		memcpy(job->page + PAGE_BYTES, page2, X86_INSN_MAX);
@@ -166,7 +169,7 @@ void trace_hot(struct translate *t, struct iblock *b)
 {
 	struct x86_cpu *cpu = t->cpu;
 	struct compile_job *job = t->job;
-	struct recording r = {.len = 0};
+	struct recording r = {.cc_kind = cpu->cc_kind};
 	uint64_t rip = cpu->rip;
 	unsigned evictions = t->interp->evictions;
 	const uint8_t *page, *page2 = NULL;

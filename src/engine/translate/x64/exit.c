@@ -497,6 +497,9 @@ static void cold_one(struct gen *g, const struct cold *c)
 		x64_mov_mr(&g->a, 8, x64_at(X64_RBP, FRAME(arg[0])), c->reg);
 		cold_helper(g, c);
 		break;
+	case COLD_COND:
+		gen_cold_cond(g, c);
+		break;
 	case COLD_EXIT:
 		give_back(g, c->unretired);
 		exit_code(g, c->delta);

@@ -435,6 +435,10 @@ void emit_compare(struct gen *g, const struct ir_insn *i, ir_ref v)
 
 	if (g->val[v].flags & VAL_FUSED)
 		return;
+	if (i->op == IR_COND && g->b->insn[i->arg[0]].op == IR_GET_FLAGS) {
+		gen_guess(g, i, v);
+		return;
+	}
 	cc = i->op == IR_COND ? test_cond(g, i) : test_compare(g, i);
 	r = gen_def(g, v, 0);
 	x64_setcc(&g->a, cc, r);

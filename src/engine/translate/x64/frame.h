@@ -94,6 +94,7 @@ struct thunks {
 	 * cpu->site: fill it. ZF: RAX = distance to host memory; else it is not to be had like this. RCX and
 	 * RDX are lost. By MMU index and right, as in cpu->site. */
 	uint8_t *fill[2 * X86_MMU_COUNT];
+	uint8_t *cond;	   /* called: frame.access = condition; frame.value; all registers are kept */
 	uint8_t *vec_load; /* called: bring guest vector registers into host registers */
 	/* called: the guest's x87 into the host's, and back; all registers are kept */
 	uint8_t *x87_load, *x87_home;

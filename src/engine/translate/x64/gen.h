@@ -121,7 +121,8 @@ struct cold {
 	struct x87_note note;
 };
 enum { COLD_LOAD, COLD_STORE, COLD_STORE_AGAIN, COLD_ATOMIC, COLD_EXIT, COLD_LINK, COLD_POLL,
-       COLD_BUDGET, COLD_VEC, COLD_INDIRECT, COLD_DIVIDE, COLD_X87, COLD_X87_ACCESS, COLD_X87_FLDCW };
+       COLD_BUDGET, COLD_VEC, COLD_INDIRECT, COLD_DIVIDE, COLD_X87, COLD_X87_ACCESS, COLD_X87_FLDCW,
+       COLD_COND };
 
 /* Places in the emitted code, as offsets from its start. */
 struct gen_link {
@@ -199,6 +200,7 @@ struct gen_source {
 	/* Bits by gen_mark: instructions that are better without a site; first ones of groups that are
 	 * better taken apart. */
 	const uint64_t *wanderers, *apart;
+	uint32_t cc_kind; /* what guest flags mostly are at its start; only speed depends on it */
 	uint32_t crossing; /* bit k: the instruction k bytes before the page's end goes on behind it */
 };
 
@@ -389,6 +391,13 @@ void emit_pack_flags(struct gen *g, const struct ir_insn *i, ir_ref v);
 /* Called by generated code: packed flags of frame.access, arg; of guest state. */
 uint64_t gen_eval_tuple(void *cpu, uint64_t a, uint64_t b, uint64_t c);
 uint64_t gen_eval_state(void *cpu, uint64_t a, uint64_t b, uint64_t c);
+
+/* ---- guess.c */
+/* Condition v, of flags in guest state. */
+void gen_guess(struct gen *g, const struct ir_insn *i, ir_ref v);
+void gen_cold_cond(struct gen *g, const struct cold *c);
+/* Called by generated code: condition frame.access of guest flags to frame.value. */
+void gen_cond_state(struct x86_cpu *cpu);
 
 /* ---- rules: one per IR operation */
 typedef void (*gen_rule)(struct gen *g, const struct ir_insn *i, ir_ref v);

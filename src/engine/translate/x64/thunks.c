@@ -386,6 +386,22 @@ static uint8_t *emit_vop_call(struct thunk_gen *t)
 	return at;
 }
 
+/* A function that neither asks for guest registers nor ends the block. */
+static uint8_t *emit_quiet_call(struct thunk_gen *t, uintptr_t fn)
+{
+	uint8_t *at = t->a->at;
+
+	push_gprs(t);
+	save_vecs(t);
+	x64_lea(t->a, 8, X64_RDI, x64_at(X64_RBP, -FRAME_BIAS));
+	x64_mov_ri(t->a, X64_RAX, fn);
+	x64_call_r(t->a, X64_RAX);
+	restore_vecs(t);
+	pop_gprs(t);
+	x64_ret(t->a);
+	return at;
+}
+
 static uint8_t *emit_vec_load(struct thunk_gen *t)
 {
 	uint8_t *at = t->a->at;
@@ -571,6 +587,7 @@ void thunks_emit(struct x64_asm *a, struct thunks *t, const struct pins *p, unsi
 	t->atomic = emit_access(&g, 0, (uintptr_t)calls->atomic, abort);
 	t->x87_access = emit_access(&g, 0, (uintptr_t)calls->x87_access, abort);
 	t->vop = emit_vop_call(&g);
+	t->cond = emit_quiet_call(&g, (uintptr_t)gen_cond_state);
 	t->vec_load = emit_vec_load(&g);
 	for (unsigned row = 0; row < 2 * X86_MMU_COUNT; row++)
 		t->fill[row] = emit_fill(&g, row / 2, row & 1);
