@@ -7,7 +7,25 @@
 #include <signal.h>
 #include <stdlib.h>
 
-enum { ROUNDS_MAX = 8 };
+enum {
+	ROUNDS_MAX = 8,
+	LEND_AFTER = 8,	 /* kicks that the CPU slept after */
+	LEND_TURNS = 32, /* before it has to show again that it would sleep */
+};
+
+/* What is lent, and to whom; under the loop's lock. */
+struct lending {
+	bool allowed;
+	pthread_t kicker; /* the last thread that posted something prompt */
+	bool kicked;	  /* there was one */
+	bool slept;	  /* it has, since */
+	bool last;	  /* and it was lent what it posted */
+	unsigned begun;	  /* requests, since */
+	unsigned streak, turns;
+	struct work *work;	     /* lent and not yet begun; also looked at without the lock */
+	bool active;		     /* the kicker is at it */
+	struct work *own, **own_end; /* what it has posted meanwhile */
+};
 
 struct io_loop {
 	uv_loop_t uv;
@@ -20,12 +38,24 @@ struct io_loop {
 	unsigned busy;	   /* requests, and the list being carried out */
 	bool held, parked; /* asked to stand; stands */
 	bool looks;	   /* the thread will see what is posted without being woken */
+	struct lending lending;
 };
+
+static void run_all(struct work *w)
+{
+	struct work *next;
+
+	for (; w; w = next) {
+		next = w->next; /* w may be posted again at once */
+		__atomic_store_n(&w->posted, false, __ATOMIC_RELEASE);
+		w->run(w->opaque);
+	}
+}
 
 /* looks: the caller will look for more by itself. */
 static void carry_out(struct io_loop *l, bool looks)
 {
-	struct work *w, *next;
+	struct work *w;
 
 	pthread_mutex_lock(&l->lock);
 	w = l->posted;
@@ -34,11 +64,7 @@ static void carry_out(struct io_loop *l, bool looks)
 	l->busy++;
 	l->looks = looks;
 	pthread_mutex_unlock(&l->lock);
-	for (; w; w = next) {
-		next = w->next; /* w may be posted again at once */
-		__atomic_store_n(&w->posted, false, __ATOMIC_RELEASE);
-		w->run(w->opaque);
-	}
+	run_all(w);
 	io_loop_end(l);
 }
 
@@ -77,20 +103,171 @@ static void on_wake(uv_async_t *a)
 	pthread_mutex_unlock(&l->lock);
 }
 
-static void post(void *opaque, struct work *w)
+/* Lock held. True if the thread is to be woken. */
+static bool append(struct io_loop *l, struct work *w)
 {
-	struct io_loop *l = opaque;
-	bool first;
+	bool first = l->posted == NULL && !l->looks;
 
-	pthread_mutex_lock(&l->lock);
-	first = l->posted == NULL && !l->looks;
 	w->next = NULL;
 	*l->posted_end = w;
 	l->posted_end = &w->next;
+	return first;
+}
+
+/* Lock held. */
+static bool is_lender(const struct io_loop *l)
+{
+	return l->lending.active && pthread_equal(l->lending.kicker, pthread_self());
+}
+
+static void post(void *opaque, struct work *w)
+{
+	struct io_loop *l = opaque;
+	bool wake = false;
+
+	pthread_mutex_lock(&l->lock);
+	if (is_lender(l)) {
+		w->next = NULL;
+		*l->lending.own_end = w;
+		l->lending.own_end = &w->next;
+	} else {
+		wake = append(l, w);
+	}
 	pthread_mutex_unlock(&l->lock);
-	if (first)
+	if (wake)
 		uv_async_send(&l->wake);
 }
+
+/* ---- lending */
+
+/* Lock held: this thread kicks. Is it to do the work itself? */
+static bool lends(struct io_loop *l)
+{
+	struct lending *g = &l->lending;
+	bool same = g->kicked && pthread_equal(g->kicker, pthread_self());
+	bool quiet = !l->busy && !l->posted && !l->held && !l->stop && g->begun <= 1;
+
+	if (!g->last)
+		g->streak = g->slept ? g->streak + 1 : 0;
+	if (!same || !quiet)
+		g->streak = g->turns = 0;
+	if (!g->last && g->streak >= LEND_AFTER) {
+		g->streak = LEND_AFTER - 1;
+		g->turns = LEND_TURNS;
+	}
+	g->last = g->turns > 0;
+	g->turns -= g->last;
+	g->kicker = pthread_self();
+	g->kicked = true;
+	g->slept = false;
+	g->begun = 0;
+	return g->last;
+}
+
+static void prompt(void *opaque, struct work *w)
+{
+	struct io_loop *l = opaque;
+	struct lending *g = &l->lending;
+	bool wake = false;
+
+	pthread_mutex_lock(&l->lock);
+	if (g->allowed && !g->work && !g->active && lends(l)) {
+		w->next = NULL;
+		l->busy++;
+		__atomic_store_n(&g->work, w, __ATOMIC_RELEASE);
+	} else {
+		wake = append(l, w);
+	}
+	pthread_mutex_unlock(&l->lock);
+	if (wake)
+		uv_async_send(&l->wake);
+}
+
+/* What the lender has posted since; NULL at the end. What it leaves then is the thread's. */
+static struct work *lent_next(struct io_loop *l, bool end)
+{
+	struct lending *g = &l->lending;
+	struct work *w, *next;
+	bool wake = false;
+
+	pthread_mutex_lock(&l->lock);
+	w = g->own;
+	g->own = NULL;
+	g->own_end = &g->own;
+	g->active = w && !end;
+	for (; w && end; w = next) {
+		next = w->next;
+		wake |= append(l, w);
+	}
+	pthread_mutex_unlock(&l->lock);
+	if (wake)
+		uv_async_send(&l->wake);
+	return w;
+}
+
+void io_loop_lend(void *loop)
+{
+	struct io_loop *l = loop;
+	struct lending *g = &l->lending;
+	struct work *w = NULL;
+
+	if (!__atomic_load_n(&g->work, __ATOMIC_ACQUIRE))
+		return;
+	pthread_mutex_lock(&l->lock);
+	if (g->work && pthread_equal(g->kicker, pthread_self())) {
+		w = g->work;
+		__atomic_store_n(&g->work, NULL, __ATOMIC_RELAXED);
+		g->active = true;
+	}
+	pthread_mutex_unlock(&l->lock);
+	if (!w)
+		return;
+	for (unsigned i = 0; w; i++) {
+		run_all(w);
+		w = lent_next(l, i + 1 >= ROUNDS_MAX);
+	}
+	io_loop_end(l);
+}
+
+void io_loop_lend_allow(struct io_loop *l)
+{
+	l->lending.allowed = !l->synchronous;
+}
+
+void io_loop_idle(struct io_loop *l)
+{
+	struct lending *g = &l->lending;
+
+	pthread_mutex_lock(&l->lock);
+	g->slept |= g->kicked && pthread_equal(g->kicker, pthread_self());
+	pthread_mutex_unlock(&l->lock);
+}
+
+bool io_loop_lending(struct io_loop *l)
+{
+	bool yes;
+
+	pthread_mutex_lock(&l->lock);
+	yes = is_lender(l);
+	pthread_mutex_unlock(&l->lock);
+	return yes;
+}
+
+void io_loop_hand_over(struct io_loop *l, struct work *w)
+{
+	bool wake;
+
+	if (__atomic_exchange_n(&w->posted, true, __ATOMIC_ACQ_REL))
+		return;
+	pthread_mutex_lock(&l->lock);
+	l->lending.streak = l->lending.turns = 0; /* the host's disk is to be waited for */
+	wake = append(l, w);
+	pthread_mutex_unlock(&l->lock);
+	if (wake)
+		uv_async_send(&l->wake);
+}
+
+/* ---- made and destroyed */
 
 int io_loop_create(struct io_loop **out, bool synchronous, struct error *err)
 {
@@ -110,6 +287,7 @@ int io_loop_create(struct io_loop **out, bool synchronous, struct error *err)
 	l->wake.data = l;
 	l->synchronous = synchronous;
 	l->posted_end = &l->posted;
+	l->lending.own_end = &l->lending.own;
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_cond_init(&l->settled, NULL);
 	*out = l;
@@ -151,7 +329,7 @@ uv_loop_t *io_loop_uv(struct io_loop *l)
 
 struct worker io_loop_worker(struct io_loop *l)
 {
-	return (struct worker){post, l};
+	return (struct worker){.post = post, .prompt = prompt, .opaque = l};
 }
 
 /* ---- the thread */
@@ -238,6 +416,7 @@ void io_loop_begin(struct io_loop *l)
 {
 	pthread_mutex_lock(&l->lock);
 	l->busy++;
+	l->lending.begun++;
 	pthread_mutex_unlock(&l->lock);
 }
 

@@ -27,6 +27,24 @@ bool io_loop_synchronous(const struct io_loop *l);
 int io_loop_start(struct io_loop *l, struct error *err);
 void io_loop_stop(struct io_loop *l);
 
+/*
+ * Lending: a CPU that kicks a disk and then sleeps until it has answered may as well do the I/O
+ * thread's work itself, which saves waking that thread and being woken by it. What is posted as
+ * prompt (device/worker.h) is lent to the thread that posted it if that thread slept after each of
+ * its last kicks, with one request and nothing else under way; now and then it is not, to see
+ * whether it still would sleep.
+ *
+ * lend: by a CPU's thread that holds no locks: carry out what has been lent to it. idle: the same
+ * thread is about to sleep. A loop lends only after allow, which says that both will be called.
+ */
+void io_loop_lend_allow(struct io_loop *l);
+void io_loop_lend(void *loop);
+void io_loop_idle(struct io_loop *l);
+/* This thread is not the I/O thread but does lent work in its place: it must not touch handles.
+ * What that takes is handed over to the thread. */
+bool io_loop_lending(struct io_loop *l);
+void io_loop_hand_over(struct io_loop *l, struct work *w);
+
 /* For handles; use it only from creation to start, on the I/O thread, and after stop. */
 uv_loop_t *io_loop_uv(struct io_loop *l);
 struct worker io_loop_worker(struct io_loop *l);

@@ -1,6 +1,6 @@
 /*
  * What a disk controller asks of the disk behind it. backend/block/ implements it on image files.
- * Requests are made and finished on the I/O thread (device/worker.h).
+ * Requests are made and finished on the I/O thread or in its place (device/worker.h).
  */
 #ifndef DEVICE_BLOCK_H
 #define DEVICE_BLOCK_H
@@ -29,7 +29,7 @@ struct block_request {
 	struct io_piece *piece;
 	unsigned pieces;
 	/* error: 0 or -errno (-EINVAL: outside the disk or misshapen, -ENOSPC, -EROFS, -EIO).
-	 * Called on the I/O thread, never from within submit. */
+	 * Called on the I/O thread or in its place, never from within submit. */
 	void (*done)(struct block_request *r, int error);
 	void *opaque;		    /* the controller's */
 	void *disk_use;		    /* the disk's while it has the request */

@@ -520,6 +520,8 @@ void space_io_write(struct space *s, uint64_t gpa, uint64_t value, unsigned byte
 	}
 	if (s->lock)
 		host_mutex_unlock(s->lock);
+	if (s->io_written)
+		s->io_written(s->io_written_opaque);
 }
 
 /* FNV-1a over 8-byte words, rotated so that high bits spread too. */

@@ -94,6 +94,10 @@ struct space {
 	/* Told after every space_write, for who keeps a copy of RAM; may be NULL. */
 	void (*wrote)(void *opaque, uint64_t gpa, size_t len);
 	void *wrote_opaque;
+	/* Called after every space_io_write, the machine lock left: for what a device has set off
+	 * that no lock may be held for. On the CPU's thread; may be NULL. */
+	void (*io_written)(void *opaque);
+	void *io_written_opaque;
 };
 
 /* An empty space. lock may be NULL (single-threaded tests). */

@@ -122,6 +122,20 @@ static int create_cpus(struct doppel_vm *vm, struct error *err)
 	return 0;
 }
 
+/* A write to a register may be followed by what the I/O thread would do: see io_loop_lend. */
+static void lend_io(struct doppel_vm *vm)
+{
+	struct space *spaces[] = {vm->x86->space, vm->x86->ports};
+
+	for (unsigned i = 0; i < ARRAY_LEN(spaces); i++) {
+		if (!spaces[i])
+			return;
+		spaces[i]->io_written_opaque = vm->io;
+		spaces[i]->io_written = io_loop_lend;
+	}
+	io_loop_lend_allow(vm->io);
+}
+
 static int create_machine(struct doppel_vm *vm, struct error *err)
 {
 	struct machine_config mc = {
@@ -147,8 +161,8 @@ static int create_machine(struct doppel_vm *vm, struct error *err)
 	return vm->cfg.machine->create(&vm->machine, &mc, vm->x86, err);
 }
 
-/* Where a CPU has nothing else to do, and nothing that is to be repeated or looked at depends on when
- * code is ready. */
+/* Where a CPU has nothing else to do, and nothing that is to be repeated or looked at depends on
+ * when code is ready. */
 static bool compiles_in_background(const struct vm_config *c)
 {
 	return !c->counted && !c->stress && !c->dump && host_cpu_count() > 1;
@@ -238,6 +252,8 @@ static int build(struct doppel_vm *vm, const struct doppel_config *cfg, struct e
 		r = create_cpus(vm, err);
 	if (r == 0)
 		r = create_machine(vm, err);
+	if (r == 0 && !vm->cfg.counted)
+		lend_io(vm);
 	if (r == 0)
 		r = create_engine(vm, err);
 	return r ? r : vm_boot(vm, err);

@@ -53,8 +53,10 @@ void vm_real_freeze(struct doppel_vm *vm, bool freeze)
 static void cpu_sleep(struct vm_cpu *c)
 {
 	while (!vm_held(c->vm) && !x86_can_wake(c->x86) &&
-	       !(atomic_load(&c->x86->request) & (X86_REQ_STOP | X86_REQ_RESET)))
+	       !(atomic_load(&c->x86->request) & (X86_REQ_STOP | X86_REQ_RESET))) {
+		io_loop_idle(c->vm->io);
 		host_event_wait(&c->wake, UINT64_MAX);
+	}
 }
 
 static void cpu_crashed(struct vm_cpu *c)

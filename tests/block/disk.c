@@ -275,6 +275,73 @@ static void full_host(void **state)
 	rig_clear(&g);
 }
 
+static void submit_lent(void *opaque)
+{
+	struct ask *a = opaque;
+
+	assert_false(a->done);
+	block_submit(a->rig->face, &a->r);
+	assert_false(a->done && io_loop_lending(a->rig->loop)); /* never from within submit */
+}
+
+/* One at a time by a CPU that sleeps meanwhile: it is lent them soon. */
+static int do_lent(struct rig *g, enum block_op op, uint64_t at, uint64_t bytes, void *buf)
+{
+	struct worker k = io_loop_worker(g->loop);
+	struct ask a;
+	struct work w = {.run = submit_lent, .opaque = &a};
+
+	rig_prepare(g, &a, op, at, bytes, buf);
+	worker_post_prompt(&k, &w);
+	io_loop_lend(g->loop);
+	io_loop_settle(g->loop);
+	io_loop_idle(g->loop);
+	return rig_wait(&a);
+}
+
+/* In the I/O thread's place: all that reads can be, and what can not, is not. */
+static void transfers_lent(void **state)
+{
+	enum { BYTES = 4096, BLOCKS = 64 };
+	static uint8_t out[BLOCKS][BYTES], in[2 * MIB], expected[2 * MIB];
+	struct rig g;
+
+	rig_init(&g, "raw");
+	rig_file(&g, 4 * MIB);
+	assert_int_equal(rig_open(&g, (struct image_options){.write = true}, false), 0);
+	io_loop_lend_allow(g.loop);
+	for (unsigned i = 0; i < BLOCKS; i++) {
+		fill(out[i], BYTES, i);
+		assert_int_equal(do_lent(&g, BLOCK_WRITE, (uint64_t)i * BYTES, BYTES, out[i]), 0);
+	}
+	for (unsigned i = 0; i < 4 * BLOCKS; i++) {
+		unsigned at = i * 5 % BLOCKS;
+
+		memset(in, 0, BYTES);
+		assert_int_equal(do_lent(&g, BLOCK_READ, (uint64_t)at * BYTES, BYTES, in), 0);
+		assert_memory_equal(in, out[at], BYTES);
+	}
+	memcpy(expected, out, sizeof(out));
+	memset(expected + 8192, 0, 4096);
+	for (unsigned i = 0; i < 40; i++) {
+		assert_int_equal(do_lent(&g, BLOCK_READ, 0, BYTES, in), 0);
+		if (i % 10 == 9) {
+			static const enum block_op ops[] = {BLOCK_FLUSH, BLOCK_ZERO, BLOCK_READ,
+							    BLOCK_DISCARD};
+			enum block_op op = ops[i / 10];
+
+			if (op == BLOCK_READ) /* larger than what is done at once */
+				assert_int_equal(do_lent(&g, op, 0, sizeof(in), in), 0);
+			else
+				assert_int_equal(do_lent(&g, op, 8192, 4096, NULL), 0);
+		}
+	}
+	assert_int_equal(do_lent(&g, BLOCK_READ, 4 * MIB, BYTES, in), -EINVAL);
+	assert_int_equal(do_lent(&g, BLOCK_READ, 0, sizeof(in), in), 0);
+	assert_memory_equal(in, expected, sizeof(in));
+	rig_clear(&g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -290,6 +357,7 @@ int main(void)
 		cmocka_unit_test(overlay_leaves_the_file_alone),
 		cmocka_unit_test(what_cannot_be_opened),
 		cmocka_unit_test(full_host),
+		cmocka_unit_test(transfers_lent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

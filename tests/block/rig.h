@@ -55,8 +55,8 @@ static inline void rig_submit(void *opaque)
 	block_submit(a->rig->face, &a->r);
 }
 
-static inline void rig_put(struct rig *g, struct ask *a, enum block_op op, uint64_t at,
-			   uint64_t bytes, void *buf)
+static inline void rig_prepare(struct rig *g, struct ask *a, enum block_op op, uint64_t at,
+			       uint64_t bytes, void *buf)
 {
 	a->rig = g;
 	a->done = false;
@@ -69,6 +69,12 @@ static inline void rig_put(struct rig *g, struct ask *a, enum block_op op, uint6
 				      .unmap = true,
 				      .done = rig_done,
 				      .opaque = a};
+}
+
+static inline void rig_put(struct rig *g, struct ask *a, enum block_op op, uint64_t at,
+			   uint64_t bytes, void *buf)
+{
+	rig_prepare(g, a, op, at, bytes, buf);
 	io_loop_call(g->loop, rig_submit, a);
 }
 

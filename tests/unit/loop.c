@@ -11,6 +11,7 @@
 struct count {
 	struct work work;
 	struct worker worker;
+	struct io_loop *loop;
 	_Atomic int runs;
 	int again; /* post itself this often */
 	pthread_t thread;
@@ -39,7 +40,7 @@ static struct io_loop *make(bool synchronous)
 static void count_init(struct count *c, struct io_loop *l, int again)
 {
 	*c = (struct count){
-		.work = {.run = count_run}, .worker = io_loop_worker(l), .again = again};
+		.work = {.run = count_run}, .worker = io_loop_worker(l), .loop = l, .again = again};
 	c->work.opaque = c;
 }
 
@@ -188,12 +189,207 @@ static void held(void **state)
 	io_loop_destroy(l);
 }
 
+/* ---- lending */
+
+enum { LEND_AFTER = 8, LEND_TURNS = 32 }; /* as in loop.c */
+
+/* A CPU's kick; true if it did the work itself. */
+static bool kick(struct io_loop *l, struct count *c)
+{
+	int before = c->runs;
+
+	worker_post_prompt(&c->worker, &c->work);
+	io_loop_lend(l);
+	io_loop_settle(l);
+	assert_int_equal(c->runs, before + 1);
+	return pthread_equal(c->thread, pthread_self());
+}
+
+/* The kicks that it sleeps after; the next one is lent. */
+static void kick_and_sleep(struct io_loop *l, struct count *c)
+{
+	for (int i = 0; i < LEND_AFTER; i++) {
+		assert_false(kick(l, c));
+		io_loop_idle(l);
+	}
+}
+
+static void lent(void **state)
+{
+	struct io_loop *l = make(false);
+	struct count c;
+
+	io_loop_lend_allow(l);
+	count_init(&c, l, 0);
+	kick_and_sleep(l, &c);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < LEND_TURNS; i++)
+			assert_true(kick(l, &c));
+		assert_false(kick(l, &c)); /* would it still sleep? */
+		io_loop_idle(l);
+	}
+	for (int i = 0; i < LEND_TURNS; i++)
+		assert_true(kick(l, &c));
+	assert_false(kick(l, &c));
+	for (int i = 0; i < 100; i++) /* it would not */
+		assert_false(kick(l, &c));
+	kick_and_sleep(l, &c);
+	assert_true(kick(l, &c));
+	io_loop_destroy(l);
+}
+
+static void not_lent(void **state)
+{
+	struct io_loop *l = make(false);
+	struct count c;
+
+	count_init(&c, l, 0);
+	for (int i = 0; i < 50; i++) { /* not allowed */
+		assert_false(kick(l, &c));
+		io_loop_idle(l);
+	}
+	io_loop_lend_allow(l);
+	for (int i = 0; i < 50; i++) /* it never sleeps */
+		assert_false(kick(l, &c));
+	for (int i = 0; i < 50; i++) { /* two requests at a time */
+		assert_false(kick(l, &c));
+		for (int k = 0; k < 2; k++) {
+			io_loop_begin(l);
+			io_loop_end(l);
+		}
+		io_loop_idle(l);
+	}
+	kick_and_sleep(l, &c);
+	io_loop_begin(l); /* something else is under way */
+	worker_post_prompt(&c.worker, &c.work);
+	io_loop_lend(l);
+	io_loop_end(l);
+	io_loop_settle(l);
+	assert_false(pthread_equal(c.thread, pthread_self()));
+	io_loop_destroy(l);
+}
+
+static void *kick_elsewhere(void *opaque)
+{
+	struct count *c = opaque;
+
+	worker_post_prompt(&c->worker, &c->work);
+	io_loop_lend(c->loop);
+	io_loop_idle(c->loop);
+	return NULL;
+}
+
+/* What is lent to one CPU is no other's, and one that kicks for the first time has to show first.
+ */
+static void lent_to_one(void **state)
+{
+	struct io_loop *l = make(false);
+	struct count mine, other;
+	pthread_t t;
+
+	io_loop_lend_allow(l);
+	count_init(&mine, l, 0);
+	count_init(&other, l, 0);
+	kick_and_sleep(l, &mine);
+	worker_post_prompt(&mine.worker, &mine.work);
+	pthread_create(&t, NULL, kick_elsewhere, &other);
+	pthread_join(t, NULL);
+	assert_int_equal(mine.runs, LEND_AFTER);
+	io_loop_lend(l);
+	assert_int_equal(mine.runs, LEND_AFTER + 1);
+	assert_true(pthread_equal(mine.thread, pthread_self()));
+	io_loop_settle(l);
+	assert_int_equal(other.runs, 1);
+	assert_false(pthread_equal(other.thread, t));
+	io_loop_destroy(l);
+}
+
+/* Posts itself: here for a while, then on the thread. */
+static void lent_and_posted_again(void **state)
+{
+	struct io_loop *l = make(false);
+	struct count c;
+
+	io_loop_lend_allow(l);
+	count_init(&c, l, 0);
+	kick_and_sleep(l, &c);
+	c.again = 3;
+	worker_post_prompt(&c.worker, &c.work);
+	io_loop_lend(l);
+	assert_int_equal(c.runs, LEND_AFTER + 4);
+	c.again = 100;
+	worker_post_prompt(&c.worker, &c.work);
+	io_loop_lend(l);
+	io_loop_settle(l);
+	assert_int_equal(c.runs, LEND_AFTER + 4 + 101);
+	assert_false(pthread_equal(c.thread, pthread_self()));
+	io_loop_destroy(l);
+}
+
+struct giver {
+	struct io_loop *loop;
+	struct count *to;
+	bool lending;
+};
+
+static void give(void *opaque)
+{
+	struct giver *g = opaque;
+
+	g->lending = io_loop_lending(g->loop);
+	io_loop_hand_over(g->loop, &g->to->work);
+}
+
+static void handed_over(void **state)
+{
+	struct io_loop *l = make(false);
+	struct count c, to;
+	struct giver g = {l, &to, false};
+	struct work w = {.run = give, .opaque = &g};
+
+	io_loop_lend_allow(l);
+	count_init(&c, l, 0);
+	count_init(&to, l, 0);
+	kick_and_sleep(l, &c);
+	assert_false(io_loop_lending(l));
+	worker_post_prompt(&c.worker, &w);
+	io_loop_lend(l);
+	assert_true(g.lending);
+	assert_false(io_loop_lending(l));
+	io_loop_settle(l);
+	assert_int_equal(to.runs, 1);
+	assert_false(pthread_equal(to.thread, pthread_self()));
+	assert_false(kick(l, &c)); /* who waits for the disk is lent nothing */
+	io_loop_destroy(l);
+}
+
+static void lent_to_nobody_who_is_held(void **state)
+{
+	struct io_loop *l = make(false);
+	struct count c;
+
+	io_loop_lend_allow(l);
+	count_init(&c, l, 0);
+	kick_and_sleep(l, &c);
+	io_loop_hold(l);
+	worker_post_prompt(&c.worker, &c.work);
+	io_loop_lend(l);
+	assert_int_equal(c.runs, LEND_AFTER);
+	io_loop_release(l);
+	io_loop_settle(l);
+	assert_int_equal(c.runs, LEND_AFTER + 1);
+	io_loop_destroy(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(posted),      cmocka_unit_test(posted_before_stop),
 		cmocka_unit_test(synchronous), cmocka_unit_test(called),
 		cmocka_unit_test(settles),     cmocka_unit_test(held),
+		cmocka_unit_test(lent),	       cmocka_unit_test(not_lent),
+		cmocka_unit_test(lent_to_one), cmocka_unit_test(lent_and_posted_again),
+		cmocka_unit_test(handed_over), cmocka_unit_test(lent_to_nobody_who_is_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

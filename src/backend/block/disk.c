@@ -9,10 +9,14 @@
  * Two waiting requests that change the same cluster are never under way together: the later is
  * parked until the earlier is done, and then tried again from the start; mostly it can go at once
  * by then. A synchronous loop has no threads: all is done in submit, and only told later.
+ *
+ * Submit may be called in the I/O thread's place (io_loop_lend). What cannot be done to its end at
+ * once is put off then, for that thread.
  */
 #include "backend/block/block.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,9 +57,11 @@ struct disk {
 	struct io_loop *loop;
 	struct image *image;
 	struct uring *ring;
-	struct job *waiting; /* that change something */
+	struct job *waiting;  /* that change something */
+	pthread_mutex_t lock; /* guards the two lists */
 	struct block_request *finished, **finished_end;
-	struct work deliver;
+	struct block_request *put_off;
+	struct work deliver, take;
 	uv_prepare_t *prepare;
 	uv_check_t *check;
 };
@@ -71,9 +77,11 @@ static void finish_later(struct disk *d, struct block_request *r, int error)
 
 	r->disk_use = (void *)(intptr_t)error;
 	r->next = NULL;
+	pthread_mutex_lock(&d->lock);
 	*d->finished_end = r;
 	d->finished_end = &r->next;
-	if (io_loop_synchronous(d->loop))
+	pthread_mutex_unlock(&d->lock);
+	if (io_loop_synchronous(d->loop) || io_loop_lending(d->loop))
 		worker_post(&k, &d->deliver);
 }
 
@@ -95,10 +103,13 @@ static void finish(struct disk *d, struct block_request *r, int error)
 static void deliver(void *opaque)
 {
 	struct disk *d = opaque;
-	struct block_request *r = d->finished, *next;
+	struct block_request *r, *next;
 
+	pthread_mutex_lock(&d->lock);
+	r = d->finished;
 	d->finished = NULL;
 	d->finished_end = &d->finished;
+	pthread_mutex_unlock(&d->lock);
 	for (; r; r = next) {
 		next = r->next;
 		finish(d, r, (int)(intptr_t)r->disk_use);
@@ -120,10 +131,14 @@ static void on_prepare(uv_prepare_t *h)
 {
 	struct disk *d = h->data;
 	struct worker k = io_loop_worker(d->loop);
+	bool any;
 
 	if (d->ring)
 		uring_submit(d->ring);
-	if (d->finished)
+	pthread_mutex_lock(&d->lock);
+	any = d->finished != NULL;
+	pthread_mutex_unlock(&d->lock);
+	if (any)
 		worker_post(&k, &d->deliver);
 }
 
@@ -391,18 +406,19 @@ static void transfer_rest(struct disk *d, struct block_request *r, const struct 
 		uring_put(d->ring, &j->part[i].op);
 }
 
-static bool try_at_once(struct disk *d, struct block_request *r)
+/* whole: nothing may be left for io_uring or a thread. */
+static bool try_at_once(struct disk *d, struct block_request *r, bool whole)
 {
 	struct image_extent e[EXTENTS_MAX];
 	unsigned token = image_enter(d->image), n = find_extents(d->image, r, e);
 	int64_t done = 0;
 
-	if (n == 0) {
+	if (n && r->bytes <= NOW_BYTES_MAX)
+		done = transfer_now(r, e, n);
+	if (n == 0 || (whole && done >= 0 && (uint64_t)done < r->bytes)) {
 		image_leave(d->image, token);
 		return false;
 	}
-	if (r->bytes <= NOW_BYTES_MAX)
-		done = transfer_now(r, e, n);
 	if (done >= 0 && (uint64_t)done < r->bytes) {
 		transfer_rest(d, r, e, n, (uint64_t)done, token);
 		return true;
@@ -437,13 +453,41 @@ static int check(const struct disk *d, const struct block_request *r)
 	return r->op == BLOCK_WRITE ? image_guard(d->image, r->offset, r->piece, r->pieces) : 0;
 }
 
+static void put_off(struct disk *d, struct block_request *r)
+{
+	pthread_mutex_lock(&d->lock);
+	r->next = d->put_off;
+	d->put_off = r;
+	pthread_mutex_unlock(&d->lock);
+	io_loop_hand_over(d->loop, &d->take);
+}
+
 static void dispatch(struct disk *d, struct block_request *r)
 {
 	bool transfers = r->op == BLOCK_READ || r->op == BLOCK_WRITE;
+	bool lent = io_loop_lending(d->loop);
 
-	if (transfers && try_at_once(d, r))
+	if (transfers && try_at_once(d, r, lent))
 		return;
-	wait_for(d, r);
+	if (lent)
+		put_off(d, r);
+	else
+		wait_for(d, r);
+}
+
+static void take(void *opaque)
+{
+	struct disk *d = opaque;
+	struct block_request *r, *next;
+
+	pthread_mutex_lock(&d->lock);
+	r = d->put_off;
+	d->put_off = NULL;
+	pthread_mutex_unlock(&d->lock);
+	for (; r; r = next) {
+		next = r->next;
+		dispatch(d, r);
+	}
 }
 
 static void submit(void *opaque, struct block_request *r)
@@ -467,6 +511,7 @@ static int start_handles(struct disk *d, struct error *err)
 	uv_loop_t *uv = io_loop_uv(d->loop);
 
 	d->deliver = (struct work){.run = deliver, .opaque = d};
+	d->take = (struct work){.run = take, .opaque = d};
 	if (io_loop_synchronous(d->loop))
 		return 0;
 	d->prepare = malloc(sizeof(*d->prepare));
@@ -495,6 +540,7 @@ int disk_create(struct disk **out, struct io_loop *l, struct image *m, struct er
 	d->loop = l;
 	d->image = m;
 	d->finished_end = &d->finished;
+	pthread_mutex_init(&d->lock, NULL);
 	d->face = (struct block_disk){
 		.submit = submit,
 		.opaque = d,
@@ -505,6 +551,7 @@ int disk_create(struct disk **out, struct io_loop *l, struct image *m, struct er
 	};
 	r = start_handles(d, err);
 	if (r) {
+		pthread_mutex_destroy(&d->lock);
 		free(d);
 		return r;
 	}
@@ -522,6 +569,7 @@ void disk_destroy(struct disk *d)
 	if (d->check)
 		io_loop_close((uv_handle_t *)d->check);
 	image_close(d->image);
+	pthread_mutex_destroy(&d->lock);
 	free(d);
 }
 

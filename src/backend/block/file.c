@@ -334,13 +334,13 @@ int64_t image_file_read_now(struct image_file *f, uint64_t at, const struct io_p
 {
 	ssize_t n;
 
-	if (f->no_nowait)
+	if (__atomic_load_n(&f->no_nowait, __ATOMIC_RELAXED))
 		return -EAGAIN;
 	n = preadv2(f->fd, (const struct iovec *)piece, (int)pieces, (off_t)at, RWF_NOWAIT);
 	if (n >= 0)
 		return n;
 	if (errno == EOPNOTSUPP || errno == EINVAL || errno == ENOSYS)
-		f->no_nowait = true;
+		__atomic_store_n(&f->no_nowait, true, __ATOMIC_RELAXED);
 	return -EAGAIN; /* a real error will be met again */
 }
 
@@ -350,7 +350,7 @@ int64_t image_file_write_now(struct image_file *f, uint64_t at, const struct io_
 	uint64_t begin = host_time_ns(), end;
 	ssize_t n;
 
-	if (begin < f->slow_until_ns)
+	if (begin < __atomic_load_n(&f->slow_until_ns, __ATOMIC_RELAXED))
 		return -EAGAIN;
 	n = pwritev(f->fd, (const struct iovec *)piece, (int)pieces, (off_t)at);
 	if (n < 0)
@@ -358,7 +358,7 @@ int64_t image_file_write_now(struct image_file *f, uint64_t at, const struct io_
 	/* The page cache takes microseconds, unless the host is short of clean pages. */
 	end = host_time_ns();
 	if (end - begin > WRITE_SLOW_NS)
-		f->slow_until_ns = end + WRITE_PENALTY_NS;
+		__atomic_store_n(&f->slow_until_ns, end + WRITE_PENALTY_NS, __ATOMIC_RELAXED);
 	return n;
 }
 

@@ -372,6 +372,7 @@ static const struct virtio_model block_model = {
 	.config_read = block_config_read,
 	.config_write = block_config_write,
 	.serve = block_serve,
+	.prompt = true,
 };
 
 void virtio_block_init(struct virtio_block *b, const char *name, struct block_disk *disk,

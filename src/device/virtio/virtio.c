@@ -186,8 +186,14 @@ void virtio_serve_again(struct virtio_device *d, unsigned n)
 void virtio_kick(struct virtio_device *d, unsigned n)
 {
 	TRACE(d->trace, TRACE_VIRTIO, "%s: kick of queue %u", d->name, n);
-	if (n < d->queues)
+	if (n >= d->queues)
+		return;
+	if (!d->type->prompt || !d->worker.post) {
 		virtio_serve_again(d, n);
+		return;
+	}
+	__atomic_fetch_or(&d->kicked, 1ull << n, __ATOMIC_ACQ_REL);
+	worker_post_prompt(&d->worker, &d->work);
 }
 
 /* ---- registers */

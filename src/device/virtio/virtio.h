@@ -67,8 +67,9 @@ struct virtio_model {
 	/* Configuration space; offset + bytes <= config_bytes. Writes NULL: read-only. */
 	void (*config_read)(void *model, uint32_t offset, uint8_t *buf, uint32_t bytes);
 	void (*config_write)(void *model, uint32_t offset, const uint8_t *buf, uint32_t bytes);
-	/* Queue n may have chains: on the I/O thread. */
+	/* Queue n may have chains: on the I/O thread, or in its place if prompt. */
 	void (*serve)(void *model, unsigned n);
+	bool prompt; /* kicks are work for worker_post_prompt */
 };
 
 /* What carries it. */
