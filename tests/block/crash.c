@@ -185,6 +185,9 @@ int main(void)
 		{"512", killed, NULL, NULL, "cluster_size=512"},
 		{"4k, 1 bit", killed, NULL, NULL, "cluster_size=4k,refcount_bits=1"},
 		{"version 2", killed, NULL, NULL, "compat=0.10,cluster_size=1k"},
+		/* Smaller and larger than what is written. */
+		{"subclusters of 512", killed, NULL, NULL, "extended_l2=on,cluster_size=16k"},
+		{"subclusters of 8k", killed, NULL, NULL, "extended_l2=on,cluster_size=256k"},
 	};
 
 	if (system("qemu-img --version >/dev/null 2>&1"))
