@@ -279,15 +279,10 @@ bool space_read(struct space *s, uint64_t gpa, void *buf, size_t len)
 
 static void page_write(struct space *s, uint64_t gpa, uint8_t *hva, const void *from, size_t n)
 {
-	unsigned flags = space_page_flags(s, gpa);
-
 	copy_whole(hva, from, n);
-	if (!(flags & PAGE_DIRTY))
+	if (!(space_page_flags(s, gpa) & PAGE_DIRTY))
 		space_page_flags_set(s, gpa, PAGE_DIRTY);
-	/* Looked at again after the bytes are in: a page that became code meanwhile is announced.
-	 */
-	if (space_page_flags(s, gpa) & PAGE_CODE)
-		space_code_written(s, gpa, n);
+	space_code_stored(s, gpa, n);
 }
 
 bool space_write(struct space *s, uint64_t gpa, const void *buf, size_t len)
@@ -362,13 +357,11 @@ void space_code_written(struct space *s, uint64_t gpa, size_t len)
 
 void space_ram_written(struct space *s, uint64_t gpa, uint64_t len)
 {
+	space_code_stored(s, gpa, len);
 	while (len) {
 		size_t n = page_piece(gpa, len);
-		unsigned flags = space_page_flags(s, gpa);
-		if (!(flags & PAGE_DIRTY))
+		if (!(space_page_flags(s, gpa) & PAGE_DIRTY))
 			space_page_flags_set(s, gpa, PAGE_DIRTY);
-		if (flags & PAGE_CODE)
-			announce(s, gpa, n);
 		if (s->wrote)
 			s->wrote(s->wrote_opaque, gpa, n);
 		gpa += n;

@@ -151,7 +151,7 @@ uint8_t *space_ram_range(const struct space *s, uint64_t gpa, uint64_t len);
 uint64_t space_io_read(struct space *s, uint64_t gpa, unsigned bytes);
 void space_io_write(struct space *s, uint64_t gpa, uint64_t value, unsigned bytes);
 
-/* Copy to or from guest-physical memory; only RAM is touched, and writes to PAGE_CODE pages are
+/* Copy to or from guest-physical memory; only RAM is touched, and writes near code are
  * announced. Returns false (nothing further done) where a byte is not RAM. */
 bool space_read(struct space *s, uint64_t gpa, void *buf, size_t len);
 bool space_write(struct space *s, uint64_t gpa, const void *buf, size_t len);
@@ -175,9 +175,9 @@ void space_code_read(struct space *s, uint64_t gpa, int more);
 void space_code_mark(struct space *s, uint64_t gpa, size_t len);
 /* May blocks have been made from what lies here? (In one page; a few bytes around count, too.) */
 bool space_code_near(const struct space *s, uint64_t gpa, size_t len);
-/* A CPU has stored these bytes, in one page: if they are near code, tell the listeners; true then.
+/* A CPU or a device has stored these bytes: if some are near code, tell the listeners; true then.
  * A page where nothing but data is written is given up after a while. */
-bool space_code_stored(struct space *s, uint64_t gpa, size_t len);
+bool space_code_stored(struct space *s, uint64_t gpa, uint64_t len);
 
 /* Tell the listeners that [gpa, gpa+len) was written, page by page, where pages hold code. */
 void space_code_written(struct space *s, uint64_t gpa, size_t len);

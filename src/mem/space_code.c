@@ -101,11 +101,11 @@ bool space_code_near(const struct space *s, uint64_t gpa, size_t len)
 	return (space_page_flags(s, gpa) & PAGE_CODE) && is_code(page_at(s, gpa), gpa, len);
 }
 
-bool space_code_stored(struct space *s, uint64_t gpa, size_t len)
+/* The bytes, in one page, are in and everybody can see them. */
+static bool stored_in_page(struct space *s, uint64_t gpa, size_t len)
 {
 	struct code_page *p;
 
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!(space_page_flags(s, gpa) & PAGE_CODE))
 		return false;
 	p = page_at(s, gpa);
@@ -118,4 +118,20 @@ bool space_code_stored(struct space *s, uint64_t gpa, size_t len)
 		space_code_written(s, align_down(gpa, PAGE_BYTES), PAGE_BYTES);
 	}
 	return false;
+}
+
+bool space_code_stored(struct space *s, uint64_t gpa, uint64_t len)
+{
+	bool near = false;
+
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	while (len) {
+		uint64_t room = PAGE_BYTES - (gpa & PAGE_OFFSET_MASK);
+		uint64_t n = len < room ? len : room;
+
+		near |= stored_in_page(s, gpa, n);
+		gpa += n;
+		len -= n;
+	}
+	return near;
 }

@@ -225,16 +225,46 @@ static void code_pages_are_announced(void **state)
 	assert_int_equal(space_page_flags_set(&s, 0x101fff, PAGE_CODE), PAGE_CODE);
 	space_write(&s, 0x100000, buf, 8);
 	assert_int_equal(h.count, 0);
+	space_code_mark(&s, 0x101000, 0x80);
 	space_write(&s, 0x100ff0, buf, 0x20); /* only its second half is in the code page */
 	assert_int_equal(h.count, 1);
 	assert_int_equal(h.gpa, 0x101000);
 	assert_int_equal(h.len, 0x10);
+	space_write(&s, 0x101080, buf, 0x20); /* data beside the code */
+	assert_int_equal(h.count, 1);
 	space_page_flags_clear(&s, 0x101000, PAGE_CODE);
 	space_write(&s, 0x101000, buf, 8);
 	assert_int_equal(h.count, 1);
 	assert_int_equal(space_page_flags(&s, 0x101000), PAGE_DIRTY);
 	assert_int_equal(space_page_flags_set(&s, 0x900000, PAGE_CODE), 0);
 	assert_int_equal(space_page_flags(&s, 0x900000), 0);
+}
+
+/* What a device writes is looked at by lines, as CPUs' stores are, also over several pages. */
+static void devices_write_beside_code(void **state)
+{
+	struct heard h = {0};
+
+	(void)state;
+	assert_int_equal(space_listen(&s, hear, &h), 0);
+	assert_true(space_code_hold(&s, 0x101000) && space_code_hold(&s, 0x103000));
+	space_code_mark(&s, 0x101100, 0x40);
+	space_code_mark(&s, 0x103ff0, 0x10);
+	space_ram_written(&s, 0x101000, 0x100);
+	space_ram_written(&s, 0x101140, 0x2e80); /* to the last bytes before the code */
+	assert_int_equal(h.count, 0);
+	assert_int_equal(space_page_flags(&s, 0x102000), PAGE_DIRTY);
+	assert_int_equal(space_page_flags(&s, 0x103000), PAGE_DIRTY | PAGE_CODE);
+	space_ram_written(&s, 0x101140, 0x2e81);
+	assert_true(h.count == 1 && h.gpa == 0x103000 && h.len == 0xfc1);
+	space_ram_written(&s, 0x101000, 0x2000);
+	assert_true(h.count == 2 && h.gpa == 0x101000 && h.len == 0x1000);
+	space_code_read(&s, 0x101000, 1);
+	space_ram_written(&s, 0x101800, 8);
+	assert_int_equal(h.count, 3);
+	space_code_read(&s, 0x101000, -1);
+	space_code_release(&s, 0x101000);
+	space_code_release(&s, 0x103000);
 }
 
 /* Stores beside the code of a page are nobody's business. */
@@ -380,6 +410,7 @@ int main(void)
 		TEST(bulk_copies),
 		TEST(rom_swallows_writes),
 		TEST(code_pages_are_announced),
+		TEST(devices_write_beside_code),
 		TEST(code_and_data_in_one_page),
 		TEST(hash_sees_every_word),
 	};
