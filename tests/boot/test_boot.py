@@ -101,10 +101,10 @@ def test_job_control_and_leaving_the_shell(boot):
     assert guest.wait() == 0, guest.transcript()
 
 
-def test_command_on_the_kernel_command_line(boot):
-    guest = boot(append='quiet doppel.run="echo it ran; false"')
-    guest.expect("it ran")
-    guest.expect("doppel: exit 1")
+@pytest.mark.parametrize("command, says", [('"echo it ran; false"', "it ran.*exit 1"), ("true", "exit 0")])
+def test_command_on_the_kernel_command_line(boot, command, says):
+    guest = boot(append=f"doppel.run={command} quiet")
+    guest.expect(f"(?s)doppel: guest is up.*{says}")
     assert guest.wait() == 0, guest.transcript()
 
 
