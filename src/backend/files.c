@@ -7,7 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bits.h"
 #include "host/host.h"
+
+enum {
+	HELP_BYTES = 1 << 20, /* half a file that is worth a second thread */
+	ALIGN = 4096,
+};
 
 static int check(const struct stat *st, const char *what, const char *path, uint64_t max,
 		 struct error *err)
@@ -26,24 +32,58 @@ static int check(const struct stat *st, const char *what, const char *path, uint
 	return 0;
 }
 
+/* What one of two threads reads. */
+struct part {
+	int fd;
+	uint8_t *bytes; /* of the file */
+	size_t at, end;
+	int error; /* of errno; -1: the file is shorter */
+};
+
+static void read_part(void *opaque)
+{
+	struct part *p = opaque;
+
+	host_ram_fill(p->bytes + p->at, p->end - p->at);
+	while (p->at < p->end && !p->error) {
+		ssize_t n = pread(p->fd, p->bytes + p->at, p->end - p->at, (off_t)p->at);
+
+		if (n > 0)
+			p->at += (size_t)n;
+		else if (n == 0)
+			p->error = -1;
+		else if (errno != EINTR)
+			p->error = errno;
+	}
+}
+
+static void read_parts(struct part *first, struct part *second)
+{
+	struct host_thread helper;
+	bool helped = first->end >= HELP_BYTES && host_cpu_count() > 1 &&
+		      !host_thread_start(&helper, "read", read_part, second);
+
+	read_part(first);
+	if (helped)
+		host_thread_join(&helper);
+	else
+		read_part(second);
+}
+
 static int read_all(int fd, struct file_image *f, const char *what, const char *path,
 		    struct error *err)
 {
-	size_t at = 0;
+	size_t half = align_down(f->len / 2, ALIGN);
+	struct part first = {fd, f->bytes, 0, half, 0}, second = {fd, f->bytes, half, f->len, 0};
+	int error;
 
-	while (at < f->len) {
-		ssize_t n = read(fd, f->bytes + at, f->len - at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return error_set(err, -errno, "%s %s: cannot read: %s", what, path,
-					 strerror(errno));
-		if (n == 0)
-			return error_set(err, -EIO, "%s %s: became shorter while it was read", what,
-					 path);
-		at += (size_t)n;
-	}
+	read_parts(&first, &second);
+	error = first.error ? first.error : second.error;
+	if (error < 0)
+		return error_set(err, -EIO, "%s %s: became shorter while it was read", what, path);
+	if (error)
+		return error_set(err, -error, "%s %s: cannot read: %s", what, path,
+				 strerror(error));
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include <zstd.h>
 
 #include "base/bits.h"
+#include "host/host.h"
 
 static int damaged(struct error *err, const char *format)
 {
@@ -138,26 +139,149 @@ static int unpack_lz4(const uint8_t *in, size_t in_len, uint8_t *out, size_t *ou
 	return r;
 }
 
-int unpack_pieces(const uint8_t *in, size_t in_len, size_t len,
-		  int (*piece)(void *opaque, const uint8_t *bytes, size_t len), void *opaque,
-		  struct error *err)
+/*
+ * By pieces: all chunks but the last are full, so that each one's place is known. Two threads take
+ * one after the other. The first is the caller's, and nothing else is put before it has been.
+ */
+enum { LZ4_PIECES_MAX = 256 };
+
+struct lz4_pieces {
+	size_t len; /* of all */
+	int (*put)(void *opaque, uint64_t at, const uint8_t *bytes, size_t len);
+	void *opaque;
+	struct {
+		const uint8_t *in;
+		uint32_t len;
+	} piece[LZ4_PIECES_MAX];
+	unsigned count;
+	unsigned next; /* any thread: nobody has taken it or what follows */
+	int failed;    /* any thread: what was the first to go wrong, or 0 */
+	struct host_event began;
+};
+
+static int say_failed(int r, struct error *err)
 {
-	struct lz4_chunks c = {in, in_len, LZ4_MAGIC_BYTES, 0, len};
+	if (r == -EINVAL)
+		return damaged(err, "LZ4");
+	if (r == -ENOSPC)
+		return too_large(err, "LZ4");
+	return r ? error_set(err, r, "not in pieces that stand alone") : 0;
+}
+
+static int find_pieces(struct lz4_pieces *p, const uint8_t *in, size_t in_len, struct error *err)
+{
+	size_t at = LZ4_MAGIC_BYTES, room = p->len;
+
+	while (in_len - at >= 8 || (in_len - at >= 4 && room)) {
+		uint32_t n = load_le32(in + at);
+
+		at += 4;
+		if (n == LZ4_MAGIC) /* another stream follows */
+			continue;
+		if (!n || n > in_len - at)
+			return damaged(err, "LZ4");
+		if (!room || p->count == LZ4_PIECES_MAX)
+			return say_failed(-ENOEXEC, err); /* too large, or not all of them full */
+		p->piece[p->count].in = in + at;
+		p->piece[p->count++].len = n;
+		room -= room < LZ4_CHUNK_MAX ? room : LZ4_CHUNK_MAX;
+		at += n;
+	}
+	return 0;
+}
+
+/* -ENOEXEC: it is not full, so what follows is not where it was looked for. */
+static int unpack_piece(const struct lz4_pieces *p, unsigned n, uint8_t *buf, size_t *len)
+{
+	size_t left = p->len - (size_t)n * LZ4_CHUNK_MAX;
+	int got;
+
+	*len = left < LZ4_CHUNK_MAX ? left : LZ4_CHUNK_MAX;
+	got = LZ4_decompress_safe((const char *)p->piece[n].in, (char *)buf, (int)p->piece[n].len,
+				  (int)*len);
+	if (got < 0) /* no telling why; with room for any chunk, damage it is */
+		return *len < LZ4_CHUNK_MAX ? -ENOSPC : -EINVAL;
+	return (size_t)got < *len ? -ENOEXEC : 0;
+}
+
+static bool has_failed(const struct lz4_pieces *p)
+{
+	return __atomic_load_n(&p->failed, __ATOMIC_ACQUIRE);
+}
+
+static void take_piece(struct lz4_pieces *p, unsigned n, uint8_t *buf, bool wait)
+{
+	int r, none = 0;
+	size_t len;
+
+	r = unpack_piece(p, n, buf, &len);
+	if (wait)
+		host_event_wait(&p->began, UINT64_MAX);
+	if (!r && !has_failed(p))
+		r = p->put(p->opaque, (uint64_t)n * LZ4_CHUNK_MAX, buf, len);
+	if (r)
+		__atomic_compare_exchange_n(&p->failed, &none, r, false, __ATOMIC_ACQ_REL,
+					    __ATOMIC_ACQUIRE);
+}
+
+static void take_pieces(struct lz4_pieces *p, uint8_t *buf, bool wait)
+{
+	unsigned n;
+
+	while (!has_failed(p) &&
+	       (n = __atomic_fetch_add(&p->next, 1, __ATOMIC_RELAXED)) < p->count) {
+		take_piece(p, n, buf, wait);
+		wait = false;
+	}
+}
+
+static void take_pieces_too(void *opaque)
+{
+	struct lz4_pieces *p = opaque;
+	uint8_t *buf = malloc(LZ4_CHUNK_MAX);
+
+	if (buf)
+		take_pieces(p, buf, true);
+	free(buf);
+}
+
+static void unpack_found(struct lz4_pieces *p, uint8_t *buf)
+{
+	struct host_thread helper;
+	bool helped;
+
+	p->next = 1;
+	host_event_init(&p->began);
+	helped = p->count > 1 && host_cpu_count() > 1 &&
+		 !host_thread_start(&helper, "unpack", take_pieces_too, p);
+	if (p->count)
+		take_piece(p, 0, buf, false);
+	host_event_signal(&p->began);
+	take_pieces(p, buf, false);
+	if (helped)
+		host_thread_join(&helper);
+	host_event_destroy(&p->began);
+}
+
+int unpack_pieces(const uint8_t *in, size_t in_len, size_t len,
+		  int (*piece)(void *opaque, uint64_t at, const uint8_t *bytes, size_t len),
+		  void *opaque, struct error *err)
+{
+	struct lz4_pieces p = {.len = len, .put = piece, .opaque = opaque};
 	uint8_t *buf;
 	int r;
 
 	if (in_len < LZ4_MAGIC_BYTES || load_le32(in) != LZ4_MAGIC)
 		return error_set(err, -ENOEXEC, "not in pieces that stand alone");
+	r = find_pieces(&p, in, in_len, err);
+	if (r)
+		return r;
 	buf = malloc(LZ4_CHUNK_MAX);
 	if (!buf)
 		return error_set(err, -ENOMEM, "out of memory for LZ4");
-	while ((r = lz4_chunk(&c, buf, err)) > 0) {
-		r = piece(opaque, buf, (size_t)r);
-		if (r)
-			break;
-	}
+	unpack_found(&p, buf);
 	free(buf);
-	return r;
+	return say_failed(p.failed, err);
 }
 
 /* What the lz4 command writes unless told otherwise. */

@@ -17,12 +17,13 @@
 int unpack(const uint8_t *in, size_t in_len, uint8_t *out, size_t *out_len, struct error *err);
 
 /*
- * The same by pieces of at most 8 MiB, len bytes in all or fewer, which are handed to piece() in
- * order and gone when it returns. Only for the format whose pieces stand alone: LZ4's legacy frame;
- * others are -ENOEXEC, before the first piece. What piece() returns, if it is not 0, ends it.
+ * The same by pieces of at most 8 MiB, len bytes in all or fewer, which are handed to piece() with
+ * their place and gone when it returns. The first comes first, the others in any order and from two
+ * threads at the same time. Only for the format whose pieces stand alone: LZ4's legacy frame, with
+ * all pieces but the last full; others are -ENOEXEC. What piece() returns, if it is not 0, ends it.
  */
 int unpack_pieces(const uint8_t *in, size_t in_len, size_t len,
-		  int (*piece)(void *opaque, const uint8_t *bytes, size_t len), void *opaque,
-		  struct error *err);
+		  int (*piece)(void *opaque, uint64_t at, const uint8_t *bytes, size_t len),
+		  void *opaque, struct error *err);
 
 #endif

@@ -18,6 +18,9 @@ void *host_ram_map(size_t bytes);
 void host_ram_unmap(void *p, size_t bytes);
 /* It is there to stay: the host may back it by larger pages. Only a hint; contents are kept. */
 void host_ram_settle(void *p, size_t bytes);
+/* All of it is about to be written: whole pages in it get their memory at once, which is sooner
+ * done than page by page when they are written. */
+void host_ram_fill(void *p, size_t bytes);
 /* Give whole pages of it back: they read as zeroes, and cost nothing until they are written again. */
 void host_ram_discard(void *p, size_t bytes);
 

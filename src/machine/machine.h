@@ -34,7 +34,8 @@ typedef int (*unpack_fn)(const uint8_t *in, size_t in_len, uint8_t *out, size_t 
 
 /* The same by pieces, if the format has such, from backend/unpack; it says more. */
 typedef int (*unpack_pieces_fn)(const uint8_t *in, size_t in_len, size_t len,
-				int (*piece)(void *opaque, const uint8_t *bytes, size_t len),
+				int (*piece)(void *opaque, uint64_t at, const uint8_t *bytes,
+					     size_t len),
 				void *opaque, struct error *err);
 
 struct boot_config {

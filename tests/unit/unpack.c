@@ -6,7 +6,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include <lz4.h>
+
 #include "backend/unpack.h"
+#include "base/bits.h"
 #include "pack.h"
 
 static uint8_t plain[PLAIN], out[PLAIN + 100];
@@ -115,56 +118,114 @@ static void unknown(void **state)
 	}
 }
 
-static int collect(void *opaque, const uint8_t *bytes, size_t len)
+static int stop(void *opaque, uint64_t at, const uint8_t *bytes, size_t len)
 {
-	size_t *at = opaque;
-
-	memcpy(out + *at, bytes, len);
-	*at += len;
-	return 0;
-}
-
-static int stop(void *opaque, const uint8_t *bytes, size_t len)
-{
-	++*(size_t *)opaque;
 	return -EPERM;
 }
 
-/* By pieces the same comes of it, in order; formats without pieces are told before there is one. */
-static void pieces(void **state)
+/* Formats without pieces, and pieces whose places are not known, are told before there is one. */
+static void no_pieces(void **state)
 {
 	struct error err;
 
 	make_plain();
 	for (unsigned f = 0; f < FORMATS; f++) {
-		bool has = formats[f].pack == pack_lz4_legacy;
-		size_t at = 0, calls = 0;
 		uint32_t size = PLAIN;
 
 		formats[f].pack(plain, &packed);
 		memcpy(packed.bytes + packed.len, &size, 4);
-		memset(out, 0x55, sizeof(out));
 		assert_int_equal(
-			unpack_pieces(packed.bytes, packed.len + 4, PLAIN, collect, &at, &err),
-			has ? 0 : -ENOEXEC);
-		assert_int_equal(at, has ? PLAIN : 0);
-		assert_true(!has || !memcmp(out, plain, PLAIN));
-		assert_int_equal(unpack_pieces(packed.bytes, packed.len, PLAIN, stop, &calls, &err),
-				 has ? -EPERM : -ENOEXEC);
-		assert_int_equal(calls, has);
-		if (has)
-			assert_int_equal(unpack_pieces(packed.bytes, packed.len, PLAIN - 1, collect,
-						       (at = 0, &at), &err),
-					 -ENOSPC);
+			unpack_pieces(packed.bytes, packed.len + 4, PLAIN, stop, NULL, &err),
+			-ENOEXEC);
 	}
+}
+
+enum { CHUNK = 8 << 20, CHUNKS = 5, TAIL = 12345 };
+
+struct large {
+	uint8_t packed[CHUNKS * (CHUNK / 128)];
+	size_t packed_len, len;
+	unsigned came[CHUNKS]; /* any thread */
+	int fail_at;	       /* piece; -1: none */
+};
+
+/* Piece n is full of n + 1, all but the last are full of it, and one may be short. */
+static void make_large(struct large *l, int short_one)
+{
+	uint8_t *buf = malloc(CHUNK);
+
+	memcpy(l->packed, "\x02\x21\x4c\x18", 4);
+	l->packed_len = 4;
+	l->len = 0;
+	for (int n = 0; n < CHUNKS; n++) {
+		int len = n == CHUNKS - 1 ? TAIL : n == short_one ? CHUNK - 1 : CHUNK, got;
+		uint8_t *to = l->packed + l->packed_len;
+
+		memset(buf, n + 1, (size_t)len);
+		got = LZ4_compress_default((char *)buf, (char *)to + 4, len,
+					   (int)(sizeof(l->packed) - l->packed_len - 4));
+		assert_true(got > 0);
+		store_le32(to, (uint32_t)got);
+		l->packed_len += 4 + (size_t)got;
+		l->len += (size_t)len;
+	}
+	free(buf);
+}
+
+static int arrive(void *opaque, uint64_t at, const uint8_t *bytes, size_t len)
+{
+	struct large *l = opaque;
+	unsigned n = (unsigned)(at / CHUNK);
+	bool full = len == (n == CHUNKS - 1 ? TAIL : CHUNK);
+
+	if (n && !__atomic_load_n(&l->came[0], __ATOMIC_ACQUIRE))
+		return -EPROTO;
+	if (at % CHUNK || n >= CHUNKS || !full || bytes[0] != n + 1 || bytes[len - 1] != n + 1)
+		return -EBADMSG;
+	__atomic_fetch_add(&l->came[n], 1, __ATOMIC_ACQ_REL);
+	return (int)n == l->fail_at ? -EPERM : 0;
+}
+
+static int unpack_large(struct large *l, size_t len, int fail_at)
+{
+	struct error err;
+
+	memset(l->came, 0, sizeof(l->came));
+	l->fail_at = fail_at;
+	return unpack_pieces(l->packed, l->packed_len, len, arrive, l, &err);
+}
+
+/* Whoever unpacks them, each comes once, to its place, and the first one before all others. */
+static void many_pieces(void **state)
+{
+	struct large *l = malloc(sizeof(*l));
+	unsigned came = 0;
+
+	make_large(l, -1);
+	for (unsigned times = 0; times < 5; times++) {
+		assert_int_equal(unpack_large(l, l->len, -1), 0);
+		for (unsigned n = 0; n < CHUNKS; n++)
+			assert_int_equal(l->came[n], 1);
+	}
+	for (int n = 0; n < CHUNKS; n++)
+		assert_int_equal(unpack_large(l, l->len, n), -EPERM);
+	assert_int_equal(unpack_large(l, l->len, 0), -EPERM);
+	for (unsigned n = 1; n < CHUNKS; n++)
+		came += l->came[n];
+	assert_int_equal(came, 0);
+	assert_int_equal(unpack_large(l, l->len - 1, -1), -ENOSPC);
+	assert_int_equal(unpack_large(l, 2 * CHUNK, -1), -ENOEXEC);
+	make_large(l, 2);
+	assert_int_equal(unpack_large(l, l->len, -1), -ENOEXEC);
+	free(l);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pieces),    cmocka_unit_test(round_trip),
+		cmocka_unit_test(no_pieces), cmocka_unit_test(round_trip),
 		cmocka_unit_test(too_small), cmocka_unit_test(truncated),
-		cmocka_unit_test(unknown),
+		cmocka_unit_test(unknown),   cmocka_unit_test(many_pieces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

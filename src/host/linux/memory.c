@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "base/bits.h"
+
+enum { SMALL_PAGE = 4096 };
+
 void *host_alloc(size_t bytes)
 {
 	return calloc(1, bytes ? bytes : 1);
@@ -30,6 +34,17 @@ void *host_ram_map(size_t bytes)
 void host_ram_settle(void *p, size_t bytes)
 {
 	madvise(p, bytes, MADV_HUGEPAGE); /* kernels without THP refuse it */
+}
+
+void host_ram_fill(void *p, size_t bytes)
+{
+#ifdef MADV_POPULATE_WRITE /* Linux 5.14; an older one refuses it */
+	uintptr_t lo = align_up((uintptr_t)p, SMALL_PAGE);
+	uintptr_t hi = align_down((uintptr_t)p + bytes, SMALL_PAGE);
+
+	if (lo < hi)
+		madvise((void *)lo, hi - lo, MADV_POPULATE_WRITE);
+#endif
 }
 
 void host_ram_unmap(void *p, size_t bytes)

@@ -91,23 +91,24 @@ static int load_vmlinux(struct machine *m, const struct boot_config *b, const ui
 	return boot_load_elf(m, b->kernel.name, e, &im->loaded, err);
 }
 
-/* A vmlinux that comes by pieces. Its headers are kept: they are in its first page. */
+/* A vmlinux that comes by pieces. Its headers are kept: they are in its first page, which comes
+ * first. */
 struct arrival {
 	struct machine *m;
 	const struct boot_config *b;
 	struct image *im;
 	struct elf elf;
-	uint64_t at, len; /* so far, in all */
+	uint64_t len, there; /* in all; so far (any thread) */
 	uint8_t head[4096];
 };
 
-static int arrive(void *opaque, const uint8_t *bytes, size_t len)
+static int arrive(void *opaque, uint64_t at, const uint8_t *bytes, size_t len)
 {
 	struct arrival *a = opaque;
 	struct error why;
 	int r = 0;
 
-	if (!a->at) {
+	if (!at) {
 		size_t there = len < sizeof(a->head) ? len : sizeof(a->head);
 
 		memcpy(a->head, bytes, there);
@@ -115,8 +116,8 @@ static int arrive(void *opaque, const uint8_t *bytes, size_t len)
 	}
 	if (r)
 		return -ENOEXEC; /* it will be looked at as a whole */
-	boot_load_elf_piece(a->m, &a->elf, a->at, bytes, len);
-	a->at += len;
+	boot_load_elf_piece(a->m, &a->elf, at, bytes, len);
+	__atomic_fetch_add(&a->there, len, __ATOMIC_RELAXED);
 	return 0;
 }
 
@@ -129,7 +130,7 @@ static int unpack_by_pieces(struct machine *m, const struct boot_config *b, stru
 
 	if (b->unpack_pieces)
 		r = b->unpack_pieces(im->payload, im->payload_len, len, arrive, &a, why);
-	return !r && a.at != len ? -ENOEXEC : r;
+	return !r && a.there != len ? -ENOEXEC : r;
 }
 
 /* The payload's last four bytes are its unpacked length. */

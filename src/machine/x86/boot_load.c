@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "host/host.h"
 #include "machine/x86/boot.h"
 
 static unsigned long long memory_mib(const struct machine *m)
@@ -75,12 +76,15 @@ void boot_load_elf_piece(struct machine *m, const struct elf *e, uint64_t at, co
 
 	for (unsigned i = 0; elf_segment(e, i, &s); i++) {
 		uint64_t lo = s.offset > at ? s.offset : at, hi = s.offset + s.file_bytes;
+		uint8_t *to;
 
 		if (hi > at + len)
 			hi = at + len;
-		if (s.type == ELF_PT_LOAD && lo < hi)
-			memcpy(space_ram_range(&m->memory, s.paddr + (lo - s.offset), hi - lo),
-			       bytes + (lo - at), hi - lo);
+		if (s.type != ELF_PT_LOAD || lo >= hi)
+			continue;
+		to = space_ram_range(&m->memory, s.paddr + (lo - s.offset), hi - lo);
+		host_ram_fill(to, hi - lo);
+		memcpy(to, bytes + (lo - at), hi - lo);
 	}
 }
 
