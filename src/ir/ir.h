@@ -99,6 +99,10 @@ struct ir_insn {
 	int64_t imm;
 };
 
+/* Beside an ISA's own flags of a memory access, in aux: the value is used by the block as if it were
+ * loaded again. Where a load would not give it back, the access is to be carried out alone. */
+enum { IR_MEM_KEPT = 0x80 };
+
 enum { IR_BLOCK_MAX = 4096, IR_BLOCK_GUEST_MAX = 128 };
 
 /* A helper: C code called by IR, shared by all engines. One row each, in the table of the file that

@@ -13,6 +13,9 @@ struct ir_pass {
 	void (*run)(struct ir_block *b); /* alone */
 };
 
+/* Index in ir_passes. Only for engines that do what IR_MEM_KEPT asks for. */
+enum { IR_PASS_KNOWN_RETURNS = 5 };
+
 extern const struct ir_pass ir_passes[]; /* ends with name NULL */
 
 /* Run all passes whose bit is not set in disabled (bit = index); verifies before and after in debug

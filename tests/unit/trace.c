@@ -319,7 +319,7 @@ static enum end run_trace(struct tracer *tr, struct x86_trace *t, uint64_t *reti
 {
 	struct x86_cpu *cpu = tr->box->cpu;
 	struct iblock *ib;
-	uint64_t disabled = pick(2) ? 0 : pick(32);
+	uint64_t disabled = pick(2) ? 0 : pick(64);
 	struct ir_block b;
 
 	ir_block_init(&b, &x86_isa, tr->insn, IR_BLOCK_MAX);

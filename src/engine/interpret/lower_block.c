@@ -266,7 +266,7 @@ static uint16_t result_slot(struct lower *l, ir_ref r, bool *wide)
 
 static uint16_t mem_access(const struct ir_insn *i, unsigned scale)
 {
-	return IOP_ACCESS(i->mmu, i->aux, scale);
+	return IOP_ACCESS(i->mmu, i->aux & ~IR_MEM_KEPT, scale);
 }
 
 static void address_operands(struct lower *l, ir_ref addr, bool checked, struct address *m,

@@ -17,6 +17,7 @@ enum { BLOCK_INSNS = 32 };
 struct translator {
 	struct x86_cpu *cpu;
 	struct engine_config cfg;
+	uint64_t disabled; /* passes */
 	struct lower *lower;
 	struct ir_block ir;
 	struct ir_insn insn[IR_BLOCK_MAX];
@@ -38,6 +39,7 @@ struct translator *translator_create(struct x86_cpu *cpu, const struct engine_co
 		return NULL;
 	t->cpu = cpu;
 	t->cfg = *cfg;
+	t->disabled = cfg->disabled_passes | BIT(IR_PASS_KNOWN_RETURNS);
 	t->dump.cfg = &t->cfg;
 	if (!t->cfg.max_block_insns || t->cfg.max_block_insns > IR_BLOCK_GUEST_MAX)
 		t->cfg.max_block_insns = BLOCK_INSNS;
@@ -65,7 +67,7 @@ static enum x86_decode_result lift(struct translator *t, const uint8_t *bytes, u
 	for (;; max /= 2) {
 		ir_block_init(&t->ir, &x86_isa, t->insn, IR_BLOCK_MAX);
 		if (!(t->cfg.dump & ENGINE_DUMP_IR)) /* that is: as lifted */
-			ir_block_fold(&t->ir, &t->folder, t->cfg.disabled_passes);
+			ir_block_fold(&t->ir, &t->folder, t->disabled);
 		r = x86_lift_block(t->cfg.decoder, bytes, avail, t->mode, t->cpu->cpuid, max,
 				   &t->ir);
 		if (r == X86_DECODE_MORE)
@@ -76,7 +78,7 @@ static enum x86_decode_result lift(struct translator *t, const uint8_t *bytes, u
 				&(struct dump_code){"block", t->lin, t->gpa, t->mode, bytes, avail},
 				&t->ir);
 			dump_ir(&t->dump, ENGINE_DUMP_IR, &t->ir);
-			ir_optimize(&t->ir, t->cfg.disabled_passes);
+			ir_optimize(&t->ir, t->disabled);
 			dump_ir(&t->dump, ENGINE_DUMP_OPT, &t->ir);
 			if (lower_block(t->lower, &t->ir, t->mode, &t->low))
 				return r;

@@ -119,15 +119,33 @@ static void whole_memory_is_code(struct x86_cpu *cpu)
 	cpu->code_hi = UINT64_MAX;
 }
 
+/* Can what is stored in the frame's access be loaded again? */
+static bool gives_back(struct x86_cpu *cpu)
+{
+	const struct frame *f = cpu_frame(cpu);
+	unsigned bytes = ir_type_bytes(frame_type(f->access));
+	enum x86_mmu_index mmu = frame_mmu(f->access);
+	uint64_t run, gpa;
+
+	if ((f->address & PAGE_OFFSET_MASK) + bytes > PAGE_BYTES)
+		return false;
+	return x86_mem_direct(cpu, f->address, X86_WRITE, mmu, &run) ||
+	       x86_mem_direct_code(cpu, f->address, mmu, &gpa);
+}
+
 static void slow_store(struct x86_cpu *cpu)
 {
 	struct frame *f = cpu_frame(cpu);
 	unsigned bytes = ir_type_bytes(frame_type(f->access));
 	enum x86_mmu_index mmu = frame_mmu(f->access);
-	unsigned flags = frame_flags(f->access);
+	unsigned flags = frame_flags(f->access) & ~(unsigned)IR_MEM_KEPT;
 
 	cpu->counter[COUNTER_TRANSLATE_SLOW_STORES]++;
 	forget_groups(f);
+	if ((frame_flags(f->access) & IR_MEM_KEPT) && !gives_back(cpu)) {
+		cpu->exit_code = X86_EXIT_RESTART;
+		return;
+	}
 	if (x86_mem_write(cpu, f->address, &f->value, bytes, mmu, flags) || !spares_block(cpu))
 		return;
 	x86_mem_write(cpu, f->address, &f->value, bytes, mmu, flags);

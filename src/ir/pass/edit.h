@@ -14,7 +14,8 @@ enum ir_does { /* bits in the order of ir_passes */
 	       IR_DOES_FOLD_VALUES = 4,
 	       IR_DOES_DEAD_PUTS = 8,
 	       IR_DOES_DEAD_VALUES = 16,
-	       IR_DOES_ALL = 31,
+	       IR_DOES_KNOWN_RETURNS = 32,
+	       IR_DOES_ALL = 63,
 };
 
 /* folder.c: take out what is dead; b is without its folder then. */

@@ -10,6 +10,7 @@
 #include "ir/pass/dead_puts.h"
 #include "ir/pass/fold_values.h"
 #include "ir/pass/forward_state.h"
+#include "ir/pass/known_returns.h"
 
 /* Nothing is known of n. live: it stays though nobody uses its result. */
 static inline ir_ref ir_block_append(struct ir_block *b, const struct ir_insn *n, bool live)
@@ -150,6 +151,12 @@ static inline ir_ref ir_folder_observer(struct ir_block *b, enum ir_op op, const
 		if (a->op == (op == IR_EXIT_IF ? IR_CONST : IR_PC) &&
 		    a->imm == (op == IR_EXIT_IF ? 0 : n->imm))
 			return IR_NONE;
+	}
+	if (op == IR_LOAD && (b->folder->what & IR_DOES_KNOWN_RETURNS)) {
+		ir_ref r = ir_return_known(b, n);
+
+		if (r != IR_NONE)
+			return r;
 	}
 	ir_unseen_none(b, &b->folder->unseen);
 	return ir_block_append(b, n, true);

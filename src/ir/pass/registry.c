@@ -30,6 +30,11 @@ static void dead_values(struct ir_block *b)
 	ir_block_refold(b, IR_DOES_DEAD_VALUES);
 }
 
+static void known_returns(struct ir_block *b)
+{
+	ir_block_refold(b, IR_DOES_KNOWN_RETURNS);
+}
+
 /* In the order of enum ir_does. */
 const struct ir_pass ir_passes[] = {
 	{"forward-state", "use what the block has put or got instead of getting it again",
@@ -38,6 +43,8 @@ const struct ir_pass ir_passes[] = {
 	{"fold-values", "fold constants and identities, merge equal values", fold_values},
 	{"dead-puts", "remove state writes that are overwritten unseen", dead_puts},
 	{"dead-values", "remove values nobody uses", dead_values},
+	{"known-returns", "take a return address from the call in the block that stored it",
+	 known_returns},
 	{NULL, NULL, NULL},
 };
 
