@@ -14,7 +14,12 @@
 #include "backend/loop.h"
 #include "backend/stream/stream.h"
 
-enum { BUF_BYTES = 64 << 10, LINE_MAX_BYTES = 32, CONNS_MAX = 2 * VSOCK_CONNECTIONS_MAX };
+enum {
+	BUF_BYTES = 64 << 10,
+	MESSAGE_MAX = 1 << 20, /* larger ones end the connection */
+	LINE_MAX_BYTES = 32,
+	CONNS_MAX = 2 * VSOCK_CONNECTIONS_MAX,
+};
 
 enum conn_state {
 	CONN_LINE, /* "CONNECT PORT" is to come */
@@ -36,6 +41,7 @@ struct vsock_unix_conn {
 	size_t line;	 /* bytes of "CONNECT PORT" in buf so far */
 	struct work offer;
 	size_t head, used;
+	uint8_t *large; /* a message that buf is too small for, else NULL */
 	uint8_t buf[BUF_BYTES];
 };
 
@@ -86,6 +92,9 @@ static void conn_free(struct vsock_unix_conn *c)
 	uv_poll_stop(&c->poll);
 	close(c->fd);
 	c->fd = -1;
+	free(c->large);
+	c->large = NULL;
+	c->used = 0;
 	if (u->count-- == CONNS_MAX && u->listener)
 		worker_post(&k, &u->again);
 	/* An offer that is posted still has to run. */
@@ -170,9 +179,16 @@ static bool conn_offer(struct vsock_unix_conn *c)
 	size_t n;
 
 	if (c->used && client->input) {
-		n = client->input(client->opaque, c->buf + c->head, c->used);
+		n = client->input(client->opaque, (c->large ? c->large : c->buf) + c->head,
+				  c->used);
+		if (c->state == CONN_CLOSED)
+			return false;
 		c->head += n;
 		c->used -= n;
+	}
+	if (!c->used) {
+		free(c->large);
+		c->large = NULL;
 	}
 	return !c->used;
 }
@@ -180,13 +196,34 @@ static bool conn_offer(struct vsock_unix_conn *c)
 static void conn_eof(struct vsock_unix_conn *c)
 {
 	const struct stream_client *client = &c->end.stream.client;
-	struct pollfd p = {.fd = c->fd};
+	struct pollfd p = {.fd = c->fd, .events = POLLRDHUP};
 
+	if (poll(&p, 1, 0) != 1)
+		p.revents = 0;
+	if (c->end.messages && !(p.revents & (POLLHUP | POLLERR | POLLRDHUP)))
+		return; /* an empty message, which Linux guests cannot be sent */
 	c->eof = true;
-	if (poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)))
+	if (p.revents & (POLLHUP | POLLERR))
 		conn_gone(c); /* closed, not only shut down for writing */
 	else if (client->connected)
 		client->connected(client->opaque, false);
+}
+
+/* All of what is there, or the next message. As recv. */
+static ssize_t receive(struct vsock_unix_conn *c)
+{
+	ssize_t n = BUF_BYTES;
+
+	if (c->end.messages)
+		n = recv(c->fd, NULL, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+	if (n > BUF_BYTES) {
+		c->large = n <= MESSAGE_MAX ? malloc((size_t)n) : NULL;
+		if (!c->large) {
+			errno = EMSGSIZE;
+			return -1;
+		}
+	}
+	return n < 0 ? n : recv(c->fd, c->large ? c->large : c->buf, (size_t)n, MSG_DONTWAIT);
 }
 
 static void conn_read(struct vsock_unix_conn *c)
@@ -195,7 +232,7 @@ static void conn_read(struct vsock_unix_conn *c)
 
 	if (c->used || c->eof)
 		return;
-	n = recv(c->fd, c->buf, sizeof(c->buf), MSG_DONTWAIT);
+	n = receive(c);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n < 0) {
@@ -219,7 +256,7 @@ static void offer_again(void *opaque)
 	}
 	if (c->state == CONN_OPEN)
 		conn_offer(c);
-	if (c->state == CONN_OPEN && c->eof && c->deaf && !c->used)
+	if (c->state == CONN_OPEN && (c->eof || c->end.messages) && c->deaf && !c->used)
 		conn_gone(c);
 	conn_watch(c);
 }
@@ -296,7 +333,8 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 /* ---- connections */
 
 /* Takes over fd; NULL (and fd closed) if it cannot be had. */
-static struct vsock_unix_conn *conn_new(struct vsock_unix *u, int fd, enum conn_state state)
+static struct vsock_unix_conn *conn_new(struct vsock_unix *u, int fd, enum conn_state state,
+					bool messages)
 {
 	struct vsock_unix_conn *c = u->count < CONNS_MAX ? malloc(sizeof(*c)) : NULL;
 
@@ -316,6 +354,7 @@ static struct vsock_unix_conn *conn_new(struct vsock_unix *u, int fd, enum conn_
 	c->offer = (struct work){.run = offer_again, .opaque = c};
 	c->end = (struct vsock_end){
 		.stream = {.write = end_write, .resume = end_resume, .opaque = c},
+		.messages = messages,
 		.opened = end_opened,
 		.finish = end_finish,
 		.close = end_close,
@@ -336,7 +375,7 @@ static void accept_all(void *opaque)
 		fd = accept4(u->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0)
 			return;
-		conn_new(u, fd, CONN_LINE);
+		conn_new(u, fd, CONN_LINE, false);
 	}
 	uv_poll_stop(u->listener); /* others wait in the socket's backlog */
 }
@@ -355,7 +394,7 @@ static void accept_again(void *opaque)
 }
 
 /* The guest connects: at once, as Unix sockets do, or not at all. */
-static struct vsock_end *host_connect(void *opaque, uint32_t port)
+static struct vsock_end *host_connect(void *opaque, uint32_t port, bool messages)
 {
 	struct vsock_unix *u = opaque;
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
@@ -364,14 +403,15 @@ static struct vsock_end *host_connect(void *opaque, uint32_t port)
 
 	if (n < 0 || (size_t)n >= sizeof(a.sun_path))
 		return NULL;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = socket(AF_UNIX,
+		    (messages ? SOCK_SEQPACKET : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return NULL;
 	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0) {
 		close(fd);
 		return NULL;
 	}
-	c = conn_new(u, fd, CONN_OPEN);
+	c = conn_new(u, fd, CONN_OPEN, messages);
 	return c ? &c->end : NULL;
 }
 

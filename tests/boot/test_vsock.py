@@ -116,6 +116,31 @@ def test_guest_connects(guest):
         assert "connect" in guest.command(f"/mnt/vsock connect {where} </dev/null")
 
 
+def test_guest_sends_messages(guest):
+    """By a seqpacket socket; the host answers each message with one of twice the length."""
+    lengths = [1, 17, 5000, 70000, 100000]
+    received = []
+
+    def serve(listener):
+        s, _ = listener.accept()
+        while message := s.recv(1 << 20):
+            received.append(message)
+            s.sendall(message * 2)
+        s.close()
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(guest.path + "_60")
+        listener.listen()
+        server = threading.Thread(target=serve, args=[listener])
+        server.start()
+        lines = "; ".join(f"head -c {n} /dev/zero | tr '\\0' {chr(97 + i)}; echo" for i, n in enumerate(lengths))
+        said = guest.command(f"({lines}) | /mnt/vsock messages 2 60")
+        server.join(TIMEOUT)
+    assert said.split() == [str(2 * n) for n in lengths]
+    assert received == [bytes([97 + i]) * n for i, n in enumerate(lengths)]
+    assert "connect" in guest.command("/mnt/vsock messages 2 61 </dev/null")
+
+
 @pytest.mark.parametrize("spec,says", [
     ("2", "a guest's CID"), ("x", "it takes CID"), ("7:/no/such/folder/v", "/no/such/folder/v"),
     ("7:/" + "x" * 200, "too long"), ("7:/etc/passwd", "no socket"),

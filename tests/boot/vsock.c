@@ -1,7 +1,9 @@
 /*
- * Sockets for a guest that has no tool for them, static: "vsock listen PORT" takes connections and sends
- * what comes back, "vsock connect CID PORT" sends its input and prints what comes, both until the end of
- * the other side; connect's exit status is 1 if there is nobody.
+ * Sockets for a guest that has no tool for them, static: "vsock listen PORT" takes connections and
+ * sends what comes back, "vsock connect CID PORT" sends its input and prints what comes, both until
+ * the end of the other side; connect's exit status is 1 if there is nobody. "vsock messages CID
+ * PORT" is connect by a seqpacket socket: sends each line of its input as a message, and prints how
+ * long what comes back is.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -55,10 +57,31 @@ static int connect_to(int fd, struct sockaddr_vm *a)
 	return failed;
 }
 
+static int messages_to(int fd, struct sockaddr_vm *a)
+{
+	static char line[256 << 10];
+
+	if (connect(fd, (struct sockaddr *)a, sizeof(*a)) < 0) {
+		perror("connect");
+		return 1;
+	}
+	while (fgets(line, sizeof(line), stdin)) {
+		size_t len = strcspn(line, "\n");
+
+		if (send(fd, line, len, 0) != (ssize_t)len) {
+			perror("send");
+			continue;
+		}
+		printf("%zd\n", recv(fd, line, sizeof(line), 0));
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct sockaddr_vm a = {.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY};
-	int fd = socket(AF_VSOCK, SOCK_STREAM, 0);
+	int messages = argc == 4 && strcmp(argv[1], "messages") == 0;
+	int fd = socket(AF_VSOCK, messages ? SOCK_SEQPACKET : SOCK_STREAM, 0);
 
 	if (fd < 0) {
 		perror("socket");
@@ -68,10 +91,10 @@ int main(int argc, char **argv)
 		a.svm_port = (uint32_t)strtoul(argv[2], NULL, 10);
 		return listen_at(fd, &a);
 	}
-	if (argc == 4 && strcmp(argv[1], "connect") == 0) {
+	if (argc == 4 && (messages || strcmp(argv[1], "connect") == 0)) {
 		a.svm_cid = (uint32_t)strtoul(argv[2], NULL, 10);
 		a.svm_port = (uint32_t)strtoul(argv[3], NULL, 10);
-		return connect_to(fd, &a);
+		return messages ? messages_to(fd, &a) : connect_to(fd, &a);
 	}
 	return 2;
 }

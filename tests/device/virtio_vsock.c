@@ -1,9 +1,10 @@
 /* The socket device: connections from either side, credit, ends of all kinds, nonsense. */
 #include "test.h"
 
+#include "device/virtio/vsock_private.h"
 #include "vsock_rig.h"
 
-enum { RX, TX, EVENT };
+enum { RX = QUEUE_RX, TX = QUEUE_TX };
 enum { REQUEST = 1, RESPONSE, RST, SHUTDOWN, RW, CREDIT_UPDATE, CREDIT_REQUEST };
 enum { HDR = 44, RX_BYTES = 512, GUEST_ROOM = 1000 };
 
@@ -21,6 +22,14 @@ static int begin(void **state)
 static int end(void **state)
 {
 	fake_virtio_free(&g.f);
+	return 0;
+}
+
+static int begin_messages(void **state)
+{
+	rig_init(&g);
+	fake_virtio_start(&g.f, VIRTIO_F_EVENT_IDX | VIRTIO_VSOCK_F_SEQPACKET, 16);
+	rx_used = 0;
 	return 0;
 }
 
@@ -345,6 +354,157 @@ static void nonsense(void **state)
 	expect(CREDIT_UPDATE);
 }
 
+/* ---- messages */
+
+static void message(uint16_t op, const char *bytes, uint32_t len, uint32_t flags)
+{
+	send_packet((struct packet){.src_cid = 7,
+				    .dst_cid = 2,
+				    .src_port = 100,
+				    .dst_port = 52,
+				    .type = TYPE_SEQPACKET,
+				    .op = op,
+				    .flags = flags,
+				    .room = GUEST_ROOM,
+				    .len = len},
+		    bytes);
+}
+
+static struct rig_end *guest_connects_for_messages(void)
+{
+	struct rig_end *e = &g.end[g.ends];
+
+	message(OP_REQUEST, NULL, 0, 0);
+	assert_int_equal(load_le16(expect(RESPONSE) + HDR_TYPE), TYPE_SEQPACKET);
+	assert_true(e->end.messages);
+	return e;
+}
+
+/* A message reaches the host in one piece, however many packets it came in. */
+static void messages_to_the_host(void **state)
+{
+	struct rig_end *e = guest_connects_for_messages();
+
+	message(OP_RW, "one", 3, SEQ_EOM);
+	assert_true(e->writes == 1 && e->last == 3);
+	message(OP_RW, "two", 3, 0);
+	message(OP_RW, " and", 4, 0);
+	assert_int_equal(e->writes, 1);
+	message(OP_RW, " three", 6, SEQ_EOM);
+	assert_true(e->writes == 2 && e->last == 13);
+	assert_memory_equal(e->got, "onetwo and three", 16);
+	message(OP_RW, NULL, 0, SEQ_EOM); /* an empty one is none */
+	message(OP_RW, "x", 1, 0);
+	message(OP_RW, NULL, 0, SEQ_EOM); /* an end by itself */
+	message(OP_RW, NULL, 0, SEQ_EOM);
+	assert_true(e->writes == 3 && e->last == 1);
+	/* The host is busy: they wait, and do not run together. */
+	e->room = 0;
+	message(OP_RW, "four", 4, SEQ_EOM);
+	message(OP_RW, "fiver", 5, SEQ_EOM);
+	message(OP_RW, "si", 2, 0);
+	assert_int_equal(e->writes, 3);
+	e->room = 6; /* for the first, not for both */
+	e->end.stream.client.writable(e->end.stream.client.opaque);
+	assert_true(e->writes == 4 && e->last == 4);
+	e->room = SIZE_MAX;
+	e->end.stream.client.writable(e->end.stream.client.opaque);
+	assert_true(e->writes == 5 && e->last == 5);
+	message(OP_RW, "x", 1, SEQ_EOM);
+	assert_true(e->writes == 6 && e->last == 3);
+	/* The beginning of one is not handed on when there will be no more. */
+	message(OP_RW, "lost", 4, 0);
+	message(OP_SHUTDOWN, NULL, 0, SHUT_SEND);
+	assert_true(e->writes == 6 && e->finishes == 1);
+	expect_none();
+}
+
+/* Across the end of the ring, again and again. */
+static void messages_wrap(void **state)
+{
+	enum { ROUNDS = 100, PART = 2500 };
+	struct rig_end *e = guest_connects_for_messages();
+	static char part[PART];
+	uint32_t id, len;
+
+	rx_offer();
+	memset(part, 'p', sizeof(part));
+	for (unsigned i = 1; i <= ROUNDS; i++) {
+		for (unsigned k = 0; k < 4; k++)
+			message(OP_RW, part, PART - i, k == 3 ? SEQ_EOM : 0);
+		assert_true(e->writes == i && e->last == 4 * (PART - i));
+		if (fake_used(&g.f.queue[RX], &id, &len)) /* credit */
+			rx_offer();
+	}
+}
+
+static void message_without_end(void **state)
+{
+	struct rig_end *e = guest_connects_for_messages();
+	static char part[4096];
+
+	for (unsigned i = 0; i < VSOCK_RING_BYTES / sizeof(part); i++) {
+		assert_int_equal(e->closes, 0);
+		message(OP_RW, part, sizeof(part), 0);
+	}
+	assert_true(e->closes == 1 && e->writes == 0);
+	expect(RST);
+}
+
+static void messages_to_the_guest(void **state)
+{
+	struct rig_end *e = guest_connects_for_messages();
+	char bytes[GUEST_ROOM + 2];
+	const uint8_t *h;
+
+	memset(bytes, 'b', sizeof(bytes));
+	bytes[600] = 0;
+	rx_offer();
+	assert_int_equal(input(e, bytes), RX_BYTES - HDR);
+	assert_int_equal(load_le32(rx_packet(RW, 100) + HDR_FLAGS), 0);
+	rx_offer();
+	assert_int_equal(input(e, bytes + RX_BYTES - HDR), 600 - (RX_BYTES - HDR));
+	h = rx_packet(RW, 100);
+	assert_int_equal(load_le32(h + HDR_FLAGS), SEQ_EOM);
+	assert_int_equal(load_le16(h + HDR_TYPE), TYPE_SEQPACKET);
+	/* More than it will ever have room for. */
+	bytes[600] = 'b';
+	bytes[sizeof(bytes) - 1] = 0;
+	assert_int_equal(input(e, bytes), sizeof(bytes) - 1);
+	assert_int_equal(e->closes, 1);
+	expect(RST);
+}
+
+static void both_types_at_the_same_ports(void **state)
+{
+	struct rig_end *m = guest_connects_for_messages(), *s = guest_connects();
+
+	tx(RW, 52, "stream", 0, 0);
+	message(OP_RW, "message", 7, SEQ_EOM);
+	assert_memory_equal(s->got, "stream", 6);
+	assert_memory_equal(m->got, "message", 7);
+	tx(RST, 52, NULL, 0, 0);
+	assert_true(s->closes == 1 && m->closes == 0);
+}
+
+/* From the host, and only with a driver that knows of it. */
+static void host_begins_with_messages(void **state)
+{
+	struct rig_end *e = rig_end(&g);
+
+	e->end.messages = true;
+	assert_true(virtio_vsock_connect(&g.v, 5, &e->end));
+	rx_offer();
+	assert_int_equal(load_le16(rx_packet(REQUEST, 5) + HDR_TYPE), TYPE_SEQPACKET);
+	virtio_status_write(&g.v.device, 0);
+	fake_virtio_run(&g.f);
+	assert_int_equal(e->closes, 1);
+	fake_virtio_start(&g.f, VIRTIO_F_EVENT_IDX, 16);
+	e = rig_end(&g);
+	e->end.messages = true;
+	assert_false(virtio_vsock_connect(&g.v, 5, &e->end));
+}
+
 static void table_is_bounded(void **state)
 {
 	struct packet p = {.src_cid = 7, .dst_cid = 2, .dst_port = 52, .type = 1, .op = REQUEST};
@@ -399,6 +559,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nonsense, begin, end),
 		cmocka_unit_test_setup_teardown(table_is_bounded, begin, end),
 		cmocka_unit_test_setup_teardown(reset_ends_all, begin, end),
+		cmocka_unit_test_setup_teardown(messages_to_the_host, begin_messages, end),
+		cmocka_unit_test_setup_teardown(messages_wrap, begin_messages, end),
+		cmocka_unit_test_setup_teardown(message_without_end, begin_messages, end),
+		cmocka_unit_test_setup_teardown(messages_to_the_guest, begin_messages, end),
+		cmocka_unit_test_setup_teardown(both_types_at_the_same_ports, begin_messages, end),
+		cmocka_unit_test_setup_teardown(host_begins_with_messages, begin_messages, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

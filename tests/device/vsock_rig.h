@@ -10,9 +10,9 @@ enum { RIG_ENDS = VSOCK_CONNECTIONS_MAX + 8 };
 
 struct rig_end {
 	struct vsock_end end;
-	size_t room, len;
-	uint8_t got[256]; /* the first of them */
-	unsigned resumes, opens, finishes, closes;
+	size_t room, len, last; /* last: of one write */
+	uint8_t got[256];	/* the first of them */
+	unsigned writes, resumes, opens, finishes, closes;
 	uint32_t port;
 };
 
@@ -29,6 +29,10 @@ static size_t rig_write(void *opaque, const uint8_t *bytes, size_t len)
 {
 	struct rig_end *e = opaque;
 
+	if (e->end.messages && len > e->room)
+		return 0;
+	e->writes++;
+	e->last = len;
 	len = len < e->room ? len : e->room;
 	for (size_t i = 0; i < len; i++, e->len++)
 		if (e->len < sizeof(e->got))
@@ -74,11 +78,16 @@ static struct rig_end *rig_end(struct vsock_rig *g)
 	return e;
 }
 
-static struct vsock_end *rig_connect(void *opaque, uint32_t port)
+static struct vsock_end *rig_connect(void *opaque, uint32_t port, bool messages)
 {
 	struct vsock_rig *g = opaque;
+	struct rig_end *e;
 
-	return g->refuse ? NULL : &rig_end(g)->end;
+	if (g->refuse)
+		return NULL;
+	e = rig_end(g);
+	e->end.messages = messages;
+	return &e->end;
 }
 
 static void rig_init(struct vsock_rig *g)

@@ -6,8 +6,9 @@
 #include "fuzz.h"
 
 #include "../device/vsock_rig.h"
+#include "device/virtio/vsock_private.h"
 
-enum { RX, TX, HDR = 44, QUEUE = 16, STEPS_MAX = 400 };
+enum { RX = QUEUE_RX, TX = QUEUE_TX, HDR = HDR_BYTES, QUEUE = 16, STEPS_MAX = 400 };
 
 static struct vsock_rig g;
 
@@ -20,7 +21,7 @@ static void put_packet(struct fuzz_input *in, uint8_t *h, uint32_t len)
 	store_le32(h + 16, fuzz_take(in, 1) % 4);
 	store_le32(h + 20, fuzz_take(in, 1) % 8 < 4 ? 52 : g.v.next_port);
 	store_le32(h + 24, how == 2 ? (uint32_t)fuzz_take(in, 4) : len);
-	store_le16(h + 28, how == 3 ? (uint16_t)fuzz_take(in, 2) : 1);
+	store_le16(h + 28, how == 3 ? (uint16_t)fuzz_take(in, 2) : 1 + how / 128);
 	store_le16(h + 30, how % 4 ? 5 : fuzz_take(in, 1) % 9);
 	store_le32(h + 32, fuzz_take(in, 1) % 5);
 	store_le32(h + 36, how == 4 ? (uint32_t)fuzz_take(in, 4) : 1 << 16);
@@ -68,6 +69,15 @@ static void host_does(struct fuzz_input *in)
 	}
 }
 
+static unsigned ends_in_ring(const struct vsock_conn *c)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < VSOCK_RING_BYTES / 64; i++)
+		n += (unsigned)__builtin_popcountll(c->ends[i]);
+	return n;
+}
+
 static void check(void)
 {
 	for (unsigned i = 0; i < g.ends && i < RIG_ENDS; i++)
@@ -79,6 +89,8 @@ static void check(void)
 
 		FUZZ_CHECK(c->used <= VSOCK_RING_BYTES && c->head < VSOCK_RING_BYTES,
 			   "ring of %u at %u", c->used, c->head);
+		FUZZ_CHECK(!c->end || c->type != TYPE_SEQPACKET || c->whole == ends_in_ring(c),
+			   "%u messages in the ring, not %u", ends_in_ring(c), c->whole);
 		FUZZ_CHECK(!c->state || !c->end ||
 				   !CONTAINER_OF(c->end, struct rig_end, end)->closes,
 			   "connection %u keeps a closed end", i);
@@ -101,6 +113,7 @@ static void step(struct fuzz_input *in, uint64_t features)
 		if (g.ends >= RIG_ENDS)
 			break;
 		e = rig_end(&g);
+		e->end.messages = fuzz_take(in, 1) & 1;
 		if (!virtio_vsock_connect(&g.v, (uint32_t)fuzz_take(in, 1) % 4, &e->end))
 			e->closes = 1;
 		break;
@@ -134,10 +147,12 @@ static void step(struct fuzz_input *in, uint64_t features)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct fuzz_input in = {data, data + len};
-	uint64_t features = VIRTIO_F_EVENT_IDX;
+	uint64_t features = VIRTIO_F_EVENT_IDX, bits = fuzz_take(&in, 1);
 
-	if (fuzz_take(&in, 1) & 1)
+	if (bits & 1)
 		features |= VIRTIO_F_RING_PACKED;
+	if (bits & 2)
+		features |= VIRTIO_VSOCK_F_SEQPACKET;
 	if (!g.f.d) /* once: its memory is large */
 		rig_init(&g);
 	g.ends = 0;

@@ -12,8 +12,9 @@
 #include "../device/fake_virtio.h"
 #include "backend/loop.h"
 #include "backend/vsock_unix.h"
+#include "device/virtio/vsock_private.h"
 
-enum { RX, TX };
+enum { RX = QUEUE_RX, TX = QUEUE_TX };
 enum { REQUEST = 1, RESPONSE, RST, SHUTDOWN, RW, HDR = 44, ROOM = 4096 };
 
 static struct virtio_vsock v;
@@ -34,7 +35,7 @@ static int begin(void **state)
 	virtio_vsock_init(&v, "vsock0", 7, vsock_unix_host(host));
 	vsock_unix_device(host, &v);
 	fake_virtio_connect(&f, &v.device);
-	fake_virtio_start(&f, VIRTIO_F_EVENT_IDX, 16);
+	fake_virtio_start(&f, VIRTIO_F_EVENT_IDX | VIRTIO_VSOCK_F_SEQPACKET, 16);
 	return 0;
 }
 
@@ -69,7 +70,8 @@ static int dial(const char *line)
 	return fd;
 }
 
-static void tx(uint16_t op, uint32_t from, uint32_t to, const char *bytes, uint32_t flags)
+static void tx_type(uint16_t type, uint16_t op, uint32_t from, uint32_t to, const char *bytes,
+		    uint32_t flags)
 {
 	uint8_t *h = fake_virtio_data(&f, TX, 0);
 	uint32_t len = bytes ? (uint32_t)strlen(bytes) : 0, id;
@@ -80,7 +82,7 @@ static void tx(uint16_t op, uint32_t from, uint32_t to, const char *bytes, uint3
 	store_le32(h + 16, from);
 	store_le32(h + 20, to);
 	store_le32(h + 24, len);
-	h[28] = 1;
+	store_le16(h + 28, type);
 	store_le16(h + 30, op);
 	store_le32(h + 32, flags);
 	store_le32(h + 36, 1 << 20);
@@ -89,6 +91,11 @@ static void tx(uint16_t op, uint32_t from, uint32_t to, const char *bytes, uint3
 	fake_virtio_add(&f, TX, 0, HDR + len, 0);
 	assert_true(fake_used(&f.queue[TX], &id, &len));
 	turn();
+}
+
+static void tx(uint16_t op, uint32_t from, uint32_t to, const char *bytes, uint32_t flags)
+{
+	tx_type(TYPE_STREAM, op, from, to, bytes, flags);
 }
 
 /* What the guest gets next: the operation, 0 for nothing. */
@@ -265,6 +272,88 @@ static void guest_connects(void **state)
 	unlink(a.sun_path);
 }
 
+static int listen_at(int type, struct sockaddr_un *a)
+{
+	int fd = socket(AF_UNIX, type, 0);
+
+	*a = (struct sockaddr_un){.sun_family = AF_UNIX};
+	snprintf(a->sun_path, sizeof(a->sun_path), "%s_52", path);
+	assert_int_equal(bind(fd, (struct sockaddr *)a, sizeof(*a)), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	return fd;
+}
+
+static void message(uint16_t op, const char *bytes, uint32_t flags)
+{
+	tx_type(TYPE_SEQPACKET, op, 100, 52, bytes, flags);
+}
+
+/* The guest's next message, whose first bytes are so; its length. */
+static size_t next_message(const char *begins)
+{
+	const uint8_t *h;
+	size_t bytes = 0;
+
+	do {
+		unsigned op = rx(&h);
+
+		if (op == OP_CREDIT_UPDATE)
+			continue;
+		assert_int_equal(op, OP_RW);
+		if (!bytes)
+			assert_memory_equal(h + HDR, begins, strlen(begins));
+		bytes += load_le32(h + HDR_LEN);
+	} while (!(load_le32(h + HDR_FLAGS) & SEQ_EOM) || load_le16(h + HDR_OP) != OP_RW);
+	return bytes;
+}
+
+/* A seqpacket socket of the guest is one of the host's: what is sent at once comes at once. */
+static void guest_sends_messages(void **state)
+{
+	enum { LARGE = 100000 };
+	static char large[LARGE];
+	struct sockaddr_un a;
+	const uint8_t *h;
+	int listener = listen_at(SOCK_STREAM, &a), fd;
+
+	rx(NULL);
+	message(OP_REQUEST, NULL, 0); /* who listens there takes streams */
+	assert_int_equal(rx(&h), RST);
+	close(listener);
+	unlink(a.sun_path);
+	listener = listen_at(SOCK_SEQPACKET, &a);
+	message(OP_REQUEST, NULL, 0);
+	assert_int_equal(rx(&h), RESPONSE);
+	fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+	message(OP_RW, "first", SEQ_EOM);
+	message(OP_RW, "second", 0);
+	message(OP_RW, " half", SEQ_EOM);
+	expect_text(fd, "first");
+	expect_text(fd, "second half");
+	for (unsigned i = 0; i < 100; i++) /* more than the socket takes */
+		message(OP_RW, "and on", SEQ_EOM);
+	for (unsigned i = 0; i < 100; i++, turn())
+		expect_text(fd, "and on");
+	memset(large, 'l', sizeof(large));
+	assert_int_equal(send(fd, "short", 5, 0), 5);
+	assert_int_equal(send(fd, large, LARGE, 0), LARGE);
+	assert_int_equal(send(fd, "", 0, 0), 0);
+	assert_int_equal(send(fd, "after", 5, 0), 5);
+	assert_int_equal(next_message("short"), 5);
+	assert_int_equal(next_message("llll"), LARGE);
+	assert_int_equal(next_message("after"), 5);
+	shutdown(fd, SHUT_WR);
+	do
+		turn();
+	while (rx(&h) == OP_CREDIT_UPDATE);
+	assert_int_equal(load_le16(h + HDR_OP), SHUTDOWN);
+	message(OP_RW, "last", SEQ_EOM);
+	expect_text(fd, "last");
+	close(fd);
+	close(listener);
+	unlink(a.sun_path);
+}
+
 /* More than the sockets and buffers on the way hold, in both directions. */
 static void much(void **state)
 {
@@ -341,6 +430,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nonsense, begin, end),
 		cmocka_unit_test_setup_teardown(host_hangs_up, begin, end),
 		cmocka_unit_test_setup_teardown(guest_connects, begin, end),
+		cmocka_unit_test_setup_teardown(guest_sends_messages, begin, end),
 		cmocka_unit_test_setup_teardown(much, begin, end),
 		cmocka_unit_test_setup_teardown(ends, begin, end),
 		cmocka_unit_test_setup_teardown(path_is_taken, begin, end),

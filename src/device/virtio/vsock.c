@@ -23,13 +23,14 @@ static void packet_load(struct vsock_packet *p, const uint8_t *h)
 
 /* ---- connections */
 
-static struct vsock_conn *conn_find(struct virtio_vsock *v, uint32_t guest_port, uint32_t host_port)
+static struct vsock_conn *conn_find(struct virtio_vsock *v, uint32_t guest_port, uint32_t host_port,
+				    uint16_t type)
 {
 	for (unsigned i = 0; i < VSOCK_CONNECTIONS_MAX; i++) {
 		struct vsock_conn *c = &v->conn[i];
 
 		if ((c->state == CONN_ASKED || c->state == CONN_OPEN) &&
-		    c->guest_port == guest_port && c->host_port == host_port)
+		    c->guest_port == guest_port && c->host_port == host_port && c->type == type)
 			return c;
 	}
 	return NULL;
@@ -46,9 +47,17 @@ static void end_close(struct vsock_conn *c)
 	end->close(end->stream.opaque);
 }
 
+/* The guest sends no more: the beginning of a message has no end. */
+static void drop_unfinished(struct vsock_conn *c)
+{
+	if (c->type == TYPE_SEQPACKET && (c->guest_shut & SHUT_SEND) && !c->whole)
+		c->used = 0;
+}
+
 /* It is over for the guest, which knows; what it sent before may still be on its way. */
 static void conn_left(struct vsock_conn *c)
 {
+	drop_unfinished(c);
 	c->to_send = 0;
 	c->state = CONN_FREE;
 	if (c->end && c->used && (c->guest_shut & SHUT_SEND))
@@ -69,6 +78,7 @@ static void conn_reset(struct vsock_conn *c)
 /* What follows once the ring is empty: the host hears of the end of what the guest sends. */
 static void conn_drained(struct vsock_conn *c)
 {
+	drop_unfinished(c);
 	if (c->used)
 		return;
 	if (c->state == CONN_LEFT) {
@@ -91,8 +101,61 @@ static void conn_tell_credit(struct vsock_conn *c)
 
 /* ---- the host's side */
 
+/* n bytes left the ring. */
+static void ring_take(struct vsock_conn *c, uint32_t n)
+{
+	c->head = (c->head + n) % VSOCK_RING_BYTES;
+	c->used -= n;
+	c->taken += n;
+}
+
+static bool end_at(const struct vsock_conn *c, uint32_t at)
+{
+	return c->ends[at / 64] >> at % 64 & 1;
+}
+
+/* Of the first message in the ring, which is complete. */
+static uint32_t message_bytes(const struct vsock_conn *c)
+{
+	uint32_t n = 0, at;
+
+	do
+		at = (c->head + n++) % VSOCK_RING_BYTES;
+	while (!end_at(c, at));
+	return n;
+}
+
+static const uint8_t *message_at_once(struct vsock_conn *c, uint32_t bytes)
+{
+	uint32_t first = VSOCK_RING_BYTES - c->head;
+
+	if (bytes <= first)
+		return c->ring + c->head;
+	memcpy(c->owner->message, c->ring + c->head, first);
+	memcpy(c->owner->message + first, c->ring, bytes - first);
+	return c->owner->message;
+}
+
+static void messages_drain(struct vsock_conn *c)
+{
+	while (c->whole) {
+		uint32_t n = message_bytes(c), last = (c->head + n - 1) % VSOCK_RING_BYTES;
+		const uint8_t *bytes = message_at_once(c, n);
+
+		if (c->end->stream.write(c->end->stream.opaque, bytes, n) < n)
+			return;
+		c->ends[last / 64] &= ~(1ull << last % 64);
+		c->whole--;
+		ring_take(c, n);
+	}
+}
+
 static void ring_drain(struct vsock_conn *c)
 {
+	if (c->type == TYPE_SEQPACKET && c->end) {
+		messages_drain(c);
+		return;
+	}
 	while (c->used) {
 		size_t n = VSOCK_RING_BYTES - c->head, took;
 
@@ -102,9 +165,7 @@ static void ring_drain(struct vsock_conn *c)
 			      : n;
 		if (took > n)
 			took = n;
-		c->head = (c->head + (uint32_t)took) % VSOCK_RING_BYTES;
-		c->used -= (uint32_t)took;
-		c->taken += (uint32_t)took;
+		ring_take(c, (uint32_t)took);
 		if (took < n)
 			return;
 	}
@@ -125,6 +186,13 @@ static void conn_writable(void *opaque)
 	virtio_leave(d);
 }
 
+/* The guest reads whole messages only, and will not have room for this one. */
+static bool never_fits(const struct vsock_conn *c, size_t len)
+{
+	return c->type == TYPE_SEQPACKET && c->state == CONN_OPEN && len > c->guest_room &&
+	       virtio_running(&c->owner->device);
+}
+
 static size_t conn_input(void *opaque, const uint8_t *bytes, size_t len)
 {
 	struct vsock_conn *c = opaque;
@@ -134,6 +202,10 @@ static size_t conn_input(void *opaque, const uint8_t *bytes, size_t len)
 	virtio_enter(d);
 	if (c->guest_shut & SHUT_RECEIVE)
 		done = len; /* nobody reads it */
+	if (done < len && never_fits(c, len)) {
+		conn_reset(c);
+		done = len;
+	}
 	while (done < len && n && virtio_running(d) && c->state == CONN_OPEN &&
 	       vsock_conn_credit(c)) {
 		n = vsock_conn_data(c, bytes + done, len - done);
@@ -186,8 +258,16 @@ void virtio_vsock_gone(struct virtio_vsock *v, struct vsock_end *end)
 	virtio_leave(&v->device);
 }
 
+/* Is this type of socket one that the driver knows? */
+static bool can(const struct virtio_vsock *v, uint16_t type)
+{
+	return type == TYPE_STREAM ||
+	       (type == TYPE_SEQPACKET && virtio_has(&v->device, VIRTIO_VSOCK_F_SEQPACKET));
+}
+
 /* A free connection for these ports; NULL if there is none. */
-static struct vsock_conn *conn_new(struct virtio_vsock *v, uint32_t guest_port, uint32_t host_port)
+static struct vsock_conn *conn_new(struct virtio_vsock *v, uint32_t guest_port, uint32_t host_port,
+				   uint16_t type)
 {
 	for (unsigned i = 0; i < VSOCK_CONNECTIONS_MAX; i++) {
 		if (v->conn[i].state != CONN_FREE)
@@ -195,7 +275,11 @@ static struct vsock_conn *conn_new(struct virtio_vsock *v, uint32_t guest_port, 
 		v->conn[i] = (struct vsock_conn){.owner = v,
 						 .guest_port = guest_port,
 						 .host_port = host_port,
-						 .ring = v->ring[i]};
+						 .type = type,
+						 .ring = v->ring[i],
+						 .ends = v->ends[i]};
+		if (type == TYPE_SEQPACKET)
+			memset(v->ends[i], 0, sizeof(v->ends[i]));
 		return &v->conn[i];
 	}
 	return NULL;
@@ -213,15 +297,16 @@ static void conn_begin(struct vsock_conn *c, struct vsock_end *end, enum vsock_s
 
 bool virtio_vsock_connect(struct virtio_vsock *v, uint32_t port, struct vsock_end *end)
 {
+	uint16_t type = end->messages ? TYPE_SEQPACKET : TYPE_STREAM;
 	struct vsock_conn *c = NULL;
 
 	virtio_enter(&v->device);
-	if (virtio_running(&v->device)) {
+	if (virtio_running(&v->device) && can(v, type)) {
 		do {
 			v->next_port =
 				v->next_port < UINT32_MAX - 1 ? v->next_port + 1 : HOST_PORT_FIRST;
-		} while (conn_find(v, port, v->next_port));
-		c = conn_new(v, port, v->next_port);
+		} while (conn_find(v, port, v->next_port, type));
+		c = conn_new(v, port, v->next_port, type);
 	}
 	if (c) {
 		conn_begin(c, end, CONN_ASKED);
@@ -235,8 +320,10 @@ bool virtio_vsock_connect(struct virtio_vsock *v, uint32_t port, struct vsock_en
 
 static void guest_connects(struct virtio_vsock *v, const struct vsock_packet *p)
 {
-	struct vsock_conn *c = conn_new(v, p->src_port, p->dst_port);
-	struct vsock_end *end = c ? v->host->connect(v->host->opaque, p->dst_port) : NULL;
+	struct vsock_conn *c = conn_new(v, p->src_port, p->dst_port, p->type);
+	struct vsock_end *end =
+		c ? v->host->connect(v->host->opaque, p->dst_port, p->type == TYPE_SEQPACKET)
+		  : NULL;
 
 	if (!end) {
 		vsock_refuse(v, p);
@@ -284,6 +371,25 @@ static uint32_t pass_on(struct vsock_conn *c, const struct virtqueue *q,
 	return done;
 }
 
+/* Part of a message, or the end of one. */
+static void guest_sends_message(struct vsock_conn *c, const struct vsock_packet *p,
+				const struct virtq_chain *chain)
+{
+	uint32_t last;
+
+	ring_add(c, &c->owner->device.queue[QUEUE_TX], chain, HDR_BYTES, p->len);
+	last = (c->head + c->used - 1) % VSOCK_RING_BYTES;
+	if ((p->flags & SEQ_EOM) && c->used && !end_at(c, last)) {
+		c->ends[last / 64] |= 1ull << last % 64;
+		c->whole++;
+	}
+	messages_drain(c);
+	if (!c->whole && c->used == VSOCK_RING_BYTES)
+		conn_reset(c); /* it would wait for credit for ever */
+	else
+		conn_tell_credit(c);
+}
+
 static void guest_sends(struct vsock_conn *c, const struct vsock_packet *p,
 			const struct virtq_chain *chain)
 {
@@ -292,6 +398,10 @@ static void guest_sends(struct vsock_conn *c, const struct vsock_packet *p,
 
 	if (p->len > VSOCK_RING_BYTES - c->used || (c->guest_shut & SHUT_SEND)) {
 		conn_reset(c); /* more than it has credit for */
+		return;
+	}
+	if (c->type == TYPE_SEQPACKET && c->end) {
+		guest_sends_message(c, p, chain);
 		return;
 	}
 	done = c->end ? pass_on(c, q, chain, p->len) : p->len;
@@ -364,14 +474,12 @@ static void tx_packet(struct virtio_vsock *v, const struct virtq_chain *chain)
 	packet_load(&p, header);
 	if (p.src_cid != v->cid || p.len > chain->out_bytes - HDR_BYTES)
 		return;
-	c = p.dst_cid == VSOCK_CID_HOST && p.type == TYPE_STREAM
-		    ? conn_find(v, p.src_port, p.dst_port)
-		    : NULL;
+	c = p.dst_cid == VSOCK_CID_HOST ? conn_find(v, p.src_port, p.dst_port, p.type) : NULL;
 	if (c && c->state == CONN_ASKED)
 		asked_packet(c, &p);
 	else if (c)
 		open_packet(c, &p, chain);
-	else if (p.op == OP_REQUEST && p.dst_cid == VSOCK_CID_HOST && p.type == TYPE_STREAM)
+	else if (p.op == OP_REQUEST && p.dst_cid == VSOCK_CID_HOST && can(v, p.type))
 		guest_connects(v, &p);
 	else
 		vsock_refuse(v, &p);
@@ -463,7 +571,8 @@ void virtio_vsock_init(struct virtio_vsock *v, const char *name, uint32_t cid,
 	v->host = host;
 	v->next_port = HOST_PORT_FIRST;
 	v->clean = (struct work){.run = clean, .opaque = v};
-	virtio_init(&v->device, &vsock_model, v, name, 0);
+	virtio_init(&v->device, &vsock_model, v, name,
+		    VIRTIO_VSOCK_F_STREAM | VIRTIO_VSOCK_F_SEQPACKET);
 	virtio_add_queue(&v->device, VSOCK_QUEUE_SIZE);
 	virtio_add_queue(&v->device, VSOCK_QUEUE_SIZE);
 	virtio_add_queue(&v->device, VSOCK_QUEUE_SIZE);

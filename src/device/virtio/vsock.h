@@ -1,12 +1,13 @@
 /*
- * Virtio socket device: virtio 1.2, 5.10. Streams between programs of the guest and the host's end
- * (struct vsock_host; backend/vsock_unix.h), with flow control by credit each way. Left out:
- * seqpacket sockets and datagrams (refused), the event queue's transport reset (nothing migrates a
- * machine).
+ * Virtio socket device: virtio 1.2, 5.10. Streams, of bytes or of messages (seqpacket), between
+ * programs of the guest and the host's end (struct vsock_host; backend/vsock_unix.h), with flow
+ * control by credit each way. Left out: datagrams (refused), marks inside a message (MSG_EOR), the
+ * event queue's transport reset (nothing migrates a machine).
  *
  * What the guest sends goes to the host's end at once as far as that has room; the rest is kept in
  * the connection's ring, which is as large as the credit the guest has. What the host sends waits
- * at the host's end until the guest has buffers and credit for it.
+ * at the host's end until the guest has buffers and credit for it. Of messages, only whole ones
+ * leave the ring.
  */
 #ifndef DEVICE_VIRTIO_VSOCK_H
 #define DEVICE_VIRTIO_VSOCK_H
@@ -27,8 +28,10 @@ enum {
  * of these. All calls are on the I/O thread. */
 struct vsock_end {
 	/* write, resume: the host's; client.input, client.writable: the device's, and
-	 * client.connected(false): the host sends no more. */
+	 * client.connected(false): the host sends no more. Of messages, write is given one, and
+	 * takes all or nothing; input is given one, or what it has not taken of it yet. */
 	struct stream stream;
+	bool messages; /* the host's: what it is an end of */
 	/* The guest took the connection that the host began; port: its number at the host. */
 	void (*opened)(void *opaque, uint32_t port);
 	/* The guest sends no more. */
@@ -39,7 +42,7 @@ struct vsock_end {
 
 struct vsock_host {
 	/* The guest connects to this port of the host: the host's end, or NULL to refuse. */
-	struct vsock_end *(*connect)(void *opaque, uint32_t port);
+	struct vsock_end *(*connect)(void *opaque, uint32_t port, bool messages);
 	void *opaque;
 };
 
@@ -59,6 +62,9 @@ struct vsock_conn {
 	uint32_t taken, told; /* bytes that left the ring, and how many of them it knows of */
 	uint32_t head, used;  /* of the ring */
 	uint8_t *ring;	      /* VSOCK_RING_BYTES of the device's */
+	uint16_t type;	      /* as in packets */
+	uint32_t whole;	      /* messages in the ring that are complete */
+	uint64_t *ends;	      /* a bit for each byte of the ring: a message's last */
 };
 
 /* A connection that is none: what to answer with RST. */
@@ -80,6 +86,8 @@ struct virtio_vsock {
 	const struct vsock_host *host;
 	struct vsock_conn conn[VSOCK_CONNECTIONS_MAX];
 	uint8_t ring[VSOCK_CONNECTIONS_MAX][VSOCK_RING_BYTES];
+	uint64_t ends[VSOCK_CONNECTIONS_MAX][VSOCK_RING_BYTES / 64];
+	uint8_t message[VSOCK_RING_BYTES]; /* one that lies across a ring's end */
 };
 
 /* name and host are kept. */

@@ -21,7 +21,11 @@ enum {
 	HDR_BYTES = 44,
 };
 
-enum { TYPE_STREAM = 1 };
+enum { TYPE_STREAM = 1, TYPE_SEQPACKET = 2 };
+
+/* Features, 5.10.3. Without any, streams are meant. */
+#define VIRTIO_VSOCK_F_STREAM	 (1ull << 0)
+#define VIRTIO_VSOCK_F_SEQPACKET (1ull << 1)
 
 enum {
 	OP_REQUEST = 1,
@@ -32,6 +36,9 @@ enum {
 	OP_CREDIT_UPDATE = 6,
 	OP_CREDIT_REQUEST = 7,
 };
+
+/* Flag of OP_RW: a message ends here. */
+enum { SEQ_EOM = 1 };
 
 /* Flags of OP_SHUTDOWN: the sender will not receive, will not send. */
 enum { SHUT_RECEIVE = 1, SHUT_SEND = 2, SHUT_BOTH = 3 };

@@ -26,7 +26,7 @@ static struct vsock_packet conn_packet(struct vsock_conn *c, uint16_t op)
 		.dst_cid = c->owner->cid,
 		.src_port = c->host_port,
 		.dst_port = c->guest_port,
-		.type = TYPE_STREAM,
+		.type = c->type,
 		.op = op,
 		.flags = op == OP_SHUTDOWN ? c->host_shut : 0,
 		.buf_alloc = VSOCK_RING_BYTES,
@@ -179,6 +179,8 @@ size_t vsock_conn_data(struct vsock_conn *c, const uint8_t *bytes, size_t len)
 		p.len = (uint32_t)len;
 	if (p.len > chain.in_bytes - HDR_BYTES)
 		p.len = (uint32_t)(chain.in_bytes - HDR_BYTES);
+	if (c->type == TYPE_SEQPACKET && p.len == len)
+		p.flags = SEQ_EOM;
 	rx_give(v, &chain, &p, bytes);
 	c->sent += p.len;
 	return p.len;
