@@ -310,12 +310,19 @@ IOP_FN(iop_leave)
 {
 	struct ilink *l = iop_link(op);
 	struct interp_hot *h = interp_hot(cpu);
+	uint64_t from = cpu->rip;
 
 	set_rip(cpu, cpu->rip + (uint64_t)l->delta);
 	cpu->budget += l->unretired;
 	h->link = l;
 	if (LIKELY(l->head.to))
 		return iop_enter(cpu, (struct iblock *)l->head.to);
+	if ((from ^ cpu->rip) >> PAGE_BITS) { /* is never linked */
+		struct iblock *b = interp_jump_find(cpu, h);
+
+		if (b && b->heat > 1)
+			return iop_enter(cpu, b);
+	}
 	h->stop = INTERP_LOOKUP;
 	return NULL;
 }

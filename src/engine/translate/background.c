@@ -12,6 +12,10 @@ enum {
 struct background {
 	struct compiler *compiler;
 	struct compile_job *job;
+	struct { /* of each job: they are asked for more often than anything else */
+		uint64_t gpa, gpa2;
+		x86_mode_t mode;
+	} key[JOBS];
 	uint32_t submitted; /* written by the CPU's thread */
 	uint32_t released;  /* the CPU's thread's own */
 	uint32_t finished;  /* written by ours */
@@ -105,6 +109,11 @@ struct compile_job *background_job(struct background *b)
 
 void background_submit(struct background *b)
 {
+	const struct compile_job *job = job_at(b, b->submitted);
+
+	b->key[b->submitted % JOBS].gpa = job->gpa;
+	b->key[b->submitted % JOBS].gpa2 = job->gpa2;
+	b->key[b->submitted % JOBS].mode = job->mode;
 	__atomic_store_n(&b->submitted, b->submitted + 1, __ATOMIC_SEQ_CST);
 	wake(b);
 }
@@ -112,9 +121,9 @@ void background_submit(struct background *b)
 bool background_has(const struct background *b, uint64_t gpa, uint64_t gpa2, x86_mode_t mode)
 {
 	for (uint32_t n = b->released; n != b->submitted; n++) {
-		const struct compile_job *job = job_at(b, n);
+		unsigned k = n % JOBS;
 
-		if (job->gpa == gpa && job->gpa2 == gpa2 && job->mode == mode)
+		if (b->key[k].gpa == gpa && b->key[k].gpa2 == gpa2 && b->key[k].mode == mode)
 			return true;
 	}
 	return false;

@@ -94,7 +94,7 @@ static void take_over(const struct gen *g, struct compile_job *job, size_t bytes
 				.hi = g->src->hi,
 				.mode = job->mode,
 				.insns = (uint16_t)g->b->guest_count,
-				.loop = job->loop,
+				.loop = g->src->loop,
 				.code = job->code,
 				.bytes = bytes,
 				.outside = job->outside,
@@ -112,6 +112,15 @@ static void take_over(const struct gen *g, struct compile_job *job, size_t bytes
 	memcpy(job->site, g->site, job->site_count * sizeof(*g->site));
 }
 
+/* Where the interpreter's blocks end elsewhere in each round, a loop is known for one only when it
+ * is lifted. */
+static bool comes_back(const struct ir_block *b)
+{
+	const struct ir_insn *last = &b->insn[b->count - 1];
+
+	return last->op == IR_EXIT && last->imm == 0;
+}
+
 static bool generate(struct compiler *c, struct compile_job *job, unsigned lo, unsigned hi)
 {
 	uint64_t page = align_down(job->gpa, PAGE_BYTES);
@@ -123,7 +132,7 @@ static bool generate(struct compiler *c, struct compile_job *job, unsigned lo, u
 		.lo = page + lo,
 		.hi = page + hi,
 		.tag = job->tag,
-		.loop = job->loop,
+		.loop = job->loop || comes_back(&c->ir),
 		.wanderers = job->wanderers,
 		.apart = job->apart,
 		.cc_kind = job->cc_kind,

@@ -62,12 +62,18 @@ struct tblock *jumps_again(const struct translate *t, uint64_t gpa)
 	return NULL;
 }
 
+static void use(struct translate *t, bool global, unsigned i)
+{
+	t->jump_used[global][i / 64] |= 1ull << i % 64;
+	t->jump_any[global][i / 64 / 64] |= 1ull << i / 64 % 64;
+}
+
 static void entry_move(struct translate *t, unsigned from, unsigned to)
 {
 	t->jumps.entry[to] = t->jumps.entry[from];
 	for (unsigned global = 0; global < 2; global++)
 		if (t->jump_used[global][from / 64] >> from % 64 & 1)
-			t->jump_used[global][to / 64] |= 1ull << to % 64;
+			use(t, global, to);
 }
 
 /* Where the RIP of this index and tag goes: another's entry makes room. */
@@ -114,15 +120,22 @@ void jumps_remember(struct translate *t, struct tblock *b)
 		 (b->head.gpa2 == ~0ull || find_page_is_global(cpu, cpu->rip + PAGE_BYTES));
 	note_place(t, b, i);
 	t->jumps.entry[i] = (struct gen_jump){want, b->rx};
-	t->jump_used[global][i / 64] |= 1ull << i % 64;
+	use(t, global, i);
+}
+
+static void flush_word(struct translate *t, bool global, unsigned w)
+{
+	for (uint64_t used = t->jump_used[global][w]; used; used &= used - 1)
+		t->jumps.entry[w * 64 + (unsigned)__builtin_ctzll(used)].tag = 0;
+	t->jump_used[global][w] = 0;
 }
 
 static void flush(struct translate *t, bool global)
 {
-	for (unsigned w = 0; w < GEN_JUMP_SIZE / 64; w++) {
-		for (uint64_t used = t->jump_used[global][w]; used; used &= used - 1)
-			t->jumps.entry[w * 64 + (unsigned)__builtin_ctzll(used)].tag = 0;
-		t->jump_used[global][w] = 0;
+	for (unsigned a = 0; a < ARRAY_LEN(t->jump_any[global]); a++) {
+		for (uint64_t any = t->jump_any[global][a]; any; any &= any - 1)
+			flush_word(t, global, a * 64 + (unsigned)__builtin_ctzll(any));
+		t->jump_any[global][a] = 0;
 	}
 }
 

@@ -17,7 +17,7 @@ enum {
 	/* Entries until a block is looked at again: that is being compiled; that nobody had time
 	   for. */
 	HEAT_PENDING = 64,
-	HEAT_BUSY = 16,
+	HEAT_BUSY = 48,
 };
 
 struct recording {

@@ -139,6 +139,12 @@ static struct tblock *code_crossing(struct translate *t, uint64_t gpa)
 	return NULL;
 }
 
+/* Are linear addresses RIPs, and is nothing due between instructions? */
+static bool has_addresses(x86_mode_t mode)
+{
+	return !(mode & X86_MODE_POLLS) && (mode & (X86_MODE_CODE64 | X86_MODE_FLAT));
+}
+
 /* The code at RIP, found without the interpreter; NULL: it may have to find a block, or a fault.
  * Fetches the page: exits to another page look for it in the instruction TLB, and what stands in
  * the jump table must have been fetched (x86_cpu.flush_jumps). */
@@ -149,7 +155,7 @@ static struct tblock *code_here(struct translate *t)
 	struct tblock *b;
 	uint64_t gpa;
 
-	if ((cpu->mode & X86_MODE_POLLS) || !(cpu->mode & (X86_MODE_CODE64 | X86_MODE_FLAT)))
+	if (!has_addresses(cpu->mode))
 		return NULL;
 	if (!x86_mmu_fetch_page(cpu, cpu->rip, &gpa, &hva)) {
 		cpu->fault.vector = -1;
@@ -174,8 +180,9 @@ static void run_block(struct translate *t, struct tblock *b)
 	run_code(t, b->rx, b->head.gpa & PAGE_OFFSET_MASK);
 }
 
-/* No translated code is to be had, or it does not fit the budget. */
-static void step_interpreter(struct translate *t, struct tblock *to)
+/* No translated code is to be had, or it does not fit the budget. looked: code_here has looked for
+ * it. */
+static void step_interpreter(struct translate *t, struct tblock *to, bool looked)
 {
 	struct x86_cpu *cpu = t->cpu;
 	struct engine_cpu *e = t->interp;
@@ -189,7 +196,7 @@ static void step_interpreter(struct translate *t, struct tblock *to)
 		interp_step(e, b);
 		return;
 	}
-	if (!to)
+	if (!to && !looked)
 		to = code_find(t->code, b->head.gpa, b->head.gpa2, b->head.mode);
 	if (!to) {
 		trace_hot(t, b);
@@ -210,17 +217,18 @@ static void step(struct translate *t)
 {
 	struct x86_cpu *cpu = t->cpu;
 	struct tblock *to = NULL;
+	bool look = !t->short_budget;
 	struct iblock *b;
 	const uint8_t *rx;
 
 	if (t->background)
 		keep_finished(t);
-	rx = t->link || t->short_budget ? NULL : jumps_find(t);
+	rx = t->link || !look ? NULL : jumps_find(t);
 	if (rx) {
 		run_code(t, rx, cpu->rip & PAGE_OFFSET_MASK);
 		return;
 	}
-	if (!t->short_budget) {
+	if (look) {
 		b = find_cold(t->interp);
 		if (b) { /* nothing has been compiled for it */
 			t->link = NULL;
@@ -233,7 +241,7 @@ static void step(struct translate *t)
 	if (to && cpu->budget >= to->head.insns)
 		run_block(t, to);
 	else
-		step_interpreter(t, to);
+		step_interpreter(t, to, look && has_addresses(cpu->mode));
 }
 
 /* What is delivered here leads elsewhere than the exit that is to be linked. */

@@ -13,6 +13,7 @@ enum { MODES_MAX = 256 };
 struct translate {
 	struct gen_jumps jumps;
 	uint64_t jump_used[2][GEN_JUMP_SIZE / 64]; /* [1]: of global pages */
+	uint64_t jump_any[2][GEN_JUMP_SIZE / 64 / 64]; /* a bit for each word of them */
 	struct engine_cpu *interp;
 	struct x86_cpu *cpu;
 	struct engine_config cfg;
