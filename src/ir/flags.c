@@ -129,6 +129,16 @@ static uint32_t shift_flags(enum ir_flags_kind kind, unsigned bits, uint64_t a, 
 	}
 }
 
+/* CF is the bit that went round, OF tells whether the top bit changed last. */
+static uint32_t rotate_flags(enum ir_flags_kind kind, unsigned bits, uint64_t a, uint64_t before)
+{
+	uint32_t msb = a >> (bits - 1) & 1, next = a >> (bits - 2) & 1;
+	uint32_t cf = kind == IR_FLAGS_ROL ? a & 1 : msb,
+		 of = msb ^ (kind == IR_FLAGS_ROL ? cf : next);
+
+	return ((uint32_t)before & (ALL & ~(CF | OF))) | cf | of * OF;
+}
+
 uint32_t ir_flags_eval(uint32_t key, uint64_t a, uint64_t b, uint64_t c)
 {
 	enum ir_flags_kind kind = key_kind(key);
@@ -139,6 +149,9 @@ uint32_t ir_flags_eval(uint32_t key, uint64_t a, uint64_t b, uint64_t c)
 	switch (kind) {
 	case IR_FLAGS_RAW:
 		return (uint32_t)a & ALL;
+	case IR_FLAGS_ROL:
+	case IR_FLAGS_ROR:
+		return rotate_flags(kind, bits, a, b);
 	case IR_FLAGS_ADD:
 	case IR_FLAGS_ADC:
 		return common | add_flags(a, b, r, bits);
@@ -263,6 +276,8 @@ bool ir_cond_eval(enum ir_cond cond, uint32_t key, uint64_t a, uint64_t b, uint6
 		return cond_of_logic(cond, bits, a);
 	if (kind == IR_FLAGS_RAW)
 		return ir_cond_packed(cond, (uint32_t)a);
+	if (kind == IR_FLAGS_ROL || kind == IR_FLAGS_ROR)
+		return ir_cond_packed(cond, rotate_flags(kind, bits, a, b));
 	/* ZF and SF come from the result alone, whatever the operation. */
 	if (cond >> 1 == IR_COND_E >> 1)
 		return (kind_result(kind, bits, a, b, c) == 0) != (cond & 1);
@@ -278,6 +293,7 @@ const char *ir_flags_kind_name(enum ir_flags_kind k)
 		[IR_FLAGS_SUB] = "sub", [IR_FLAGS_SBB] = "sbb", [IR_FLAGS_LOGIC] = "logic",
 		[IR_FLAGS_INC] = "inc", [IR_FLAGS_DEC] = "dec", [IR_FLAGS_SHL] = "shl",
 		[IR_FLAGS_SHR] = "shr", [IR_FLAGS_SAR] = "sar", [IR_FLAGS_MUL] = "mul",
+		[IR_FLAGS_ROL] = "rol", [IR_FLAGS_ROR] = "ror",
 	};
 
 	return (unsigned)k < IR_FLAGS_KINDS ? names[k] : "?";

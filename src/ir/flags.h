@@ -22,6 +22,9 @@ enum ir_flags_kind {
 	IR_FLAGS_SHR,	/* a >> b logical, same */
 	IR_FLAGS_SAR,	/* a >> b arithmetic, same */
 	IR_FLAGS_MUL,	/* a = low result, b = nonzero if it overflowed (CF = OF); AF = 0 */
+	IR_FLAGS_ROL,	/* a = result, never of a count of 0; b: packed flags of before, of which CF and
+			   OF do not matter */
+	IR_FLAGS_ROR,	/* same */
 	IR_FLAGS_KINDS
 };
 

@@ -143,6 +143,7 @@ static bool check_make_flags(struct verifier *v, const struct ir_insn *i)
 		[IR_FLAGS_RAW] = 1, [IR_FLAGS_ADD] = 3,	  [IR_FLAGS_ADC] = 7, [IR_FLAGS_SUB] = 3,
 		[IR_FLAGS_SBB] = 7, [IR_FLAGS_LOGIC] = 1, [IR_FLAGS_INC] = 5, [IR_FLAGS_DEC] = 5,
 		[IR_FLAGS_SHL] = 3, [IR_FLAGS_SHR] = 3,	  [IR_FLAGS_SAR] = 3, [IR_FLAGS_MUL] = 3,
+		[IR_FLAGS_ROL] = 3, [IR_FLAGS_ROR] = 3,
 	};
 	uint64_t kind = (uint64_t)i->imm >> 2;
 	enum ir_type t = (enum ir_type)(IR_I8 + (i->imm & 3));

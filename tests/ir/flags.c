@@ -8,7 +8,7 @@
 #define OVER "lea -128(%%rsp), %%rsp\n\t"
 #define BACK "\n\tpushfq\n\tpopq %0\n\tlea 128(%%rsp), %%rsp"
 
-enum { CF = 1, AF = 1 << 4, OF = 1 << 11, SIX = 0x8d5 };
+enum { CF = 1, PF = 1 << 2, AF = 1 << 4, ZF = 1 << 6, SF = 1 << 7, OF = 1 << 11, SIX = 0x8d5 };
 
 #define TWO_OPERANDS(name, op, type)                                                               \
 	static uint64_t name(uint64_t a, uint64_t b, unsigned carry)                               \
@@ -67,11 +67,15 @@ SHIFT(shr8, "shrb", uint8_t)          SHIFT(shr16, "shrw", uint16_t)
 SHIFT(shr32, "shrl", uint32_t)        SHIFT(shr64, "shrq", uint64_t)
 SHIFT(sar8, "sarb", uint8_t)          SHIFT(sar16, "sarw", uint16_t)
 SHIFT(sar32, "sarl", uint32_t)        SHIFT(sar64, "sarq", uint64_t)
+SHIFT(rol8, "rolb", uint8_t)          SHIFT(rol16, "rolw", uint16_t)
+SHIFT(rol32, "roll", uint32_t)        SHIFT(rol64, "rolq", uint64_t)
+SHIFT(ror8, "rorb", uint8_t)          SHIFT(ror16, "rorw", uint16_t)
+SHIFT(ror32, "rorl", uint32_t)        SHIFT(ror64, "rorq", uint64_t)
 TWO_OPERANDS(imul16, "imulw", uint16_t)
 TWO_OPERANDS(imul32, "imull", uint32_t)
 TWO_OPERANDS(imul64, "imulq", uint64_t)
 
-enum shape { PLAIN, NEGATE, RESULT_AND, COUNT, RESULT_MUL };
+enum shape { PLAIN, NEGATE, RESULT_AND, COUNT, ROTATE, RESULT_MUL };
 
 static const struct {
 	const char *name;
@@ -91,6 +95,8 @@ static const struct {
 	{"shl", IR_FLAGS_SHL, COUNT, SIX & ~AF, {shl8, shl16, shl32, shl64}},
 	{"shr", IR_FLAGS_SHR, COUNT, SIX & ~AF, {shr8, shr16, shr32, shr64}},
 	{"sar", IR_FLAGS_SAR, COUNT, SIX & ~AF, {sar8, sar16, sar32, sar64}},
+	{"rol", IR_FLAGS_ROL, ROTATE, SIX, {rol8, rol16, rol32, rol64}},
+	{"ror", IR_FLAGS_ROR, ROTATE, SIX, {ror8, ror16, ror32, ror64}},
 	{"imul", IR_FLAGS_MUL, RESULT_MUL, CF | OF, {NULL, imul16, imul32, imul64}},
 };
 /* clang-format on */
@@ -135,6 +141,13 @@ static void check_conds(uint32_t key, uint64_t a, uint64_t b, uint64_t c)
 				 (unsigned long long)b, (unsigned long long)c);
 }
 
+static uint64_t rotated(enum ir_flags_kind kind, uint64_t a, unsigned n, unsigned bits)
+{
+	a &= bits_mask(bits);
+	n = (kind == IR_FLAGS_ROL ? n : bits - n % bits) % bits;
+	return n ? (a << n | a >> (bits - n)) & bits_mask(bits) : a;
+}
+
 static void check_row(unsigned row, unsigned log2)
 {
 	unsigned bits = 8u << log2, carry = random64() & 1;
@@ -145,6 +158,13 @@ static void check_row(unsigned row, unsigned log2)
 	if (rows[row].shape == COUNT) {
 		b = y = 1 + random64() % (bits == 64 ? 63 : bits == 32 ? 31 : bits);
 		defined &= b == 1 ? SIX : ~OF;
+	} else if (rows[row].shape == ROTATE) {
+		b = 1 + random64() % (bits == 64 ? 63 : 31);
+		defined &= b == 1 ? SIX : ~OF;
+		x = rotated(rows[row].kind, a, (unsigned)b, bits);
+		x |= bits < 64 ? random64() << bits : 0;
+		y = carry ? SF | PF | AF : ZF | PF; /* of the negated carry */
+		y |= random64() & (CF | OF);
 	} else if (rows[row].shape == NEGATE) {
 		x = 0;
 		y = a;

@@ -25,7 +25,7 @@ void ir_block_refold(struct ir_block *b, unsigned what);
 
 /* fold_conditions.c: whether n reads flags made in the block in a way that is worth folding; and
  * then: append what it comes to, at most IR_CONDITION_GROWTH operations, and return it. */
-enum { IR_CONDITION_GROWTH = 10 };
+enum { IR_CONDITION_GROWTH = 18 };
 bool ir_condition_folds(const struct ir_block *b, const struct ir_insn *n);
 ir_ref ir_condition_fold(struct ir_block *b, const struct ir_insn *n);
 

@@ -45,6 +45,9 @@ static unsigned simple_conds(const struct ir_block *b, const struct ir_insn *f)
 	case IR_FLAGS_INC:
 	case IR_FLAGS_DEC:
 		return SET_B | SET_E | SET_S;
+	case IR_FLAGS_ROL:
+	case IR_FLAGS_ROR:
+		return SET_B | SET_E | SET_S | SET_P;
 	case IR_FLAGS_MUL:
 		return SET_O | SET_B | SET_E | SET_S;
 	case IR_FLAGS_SHL:
@@ -66,7 +69,8 @@ bool ir_condition_folds(const struct ir_block *b, const struct ir_insn *n)
 	if (f->op != IR_MAKE_FLAGS)
 		return false;
 	if (n->op == IR_PACK_FLAGS)
-		return f->imm >> 2 == IR_FLAGS_RAW;
+		return f->imm >> 2 == IR_FLAGS_RAW || f->imm >> 2 == IR_FLAGS_ROL ||
+		       f->imm >> 2 == IR_FLAGS_ROR;
 	return simple_conds(b, f) >> (n->imm >> 1) & 1;
 }
 
@@ -137,14 +141,40 @@ static ir_ref compare_zero(struct ir_block *b, enum ir_op op, ir_ref x, bool opp
 }
 
 /* Whether any of the packed bits in mask is set. */
-static ir_ref cond_of_raw(struct source *s, enum ir_cond base, bool opposite)
+static ir_ref cond_of_raw(struct source *s, ir_ref packed, enum ir_cond base, bool opposite)
 {
 	static const uint16_t mask[] = {[IR_COND_O >> 1] = OF, [IR_COND_B >> 1] = CF,
 					[IR_COND_E >> 1] = ZF, [IR_COND_BE >> 1] = CF | ZF,
 					[IR_COND_S >> 1] = SF, [IR_COND_P >> 1] = PF};
 
-	return compare_zero(s->b, IR_NE, ir_bin_imm(s->b, IR_AND, s->f->arg[0], mask[base >> 1]),
+	return compare_zero(s->b, IR_NE, ir_bin_imm(s->b, IR_AND, packed, mask[base >> 1]),
 			    opposite);
+}
+
+static ir_ref cond_of_rotate(struct source *s, enum ir_cond base, bool opposite)
+{
+	if (base != IR_COND_B)
+		return cond_of_raw(s, s->f->arg[1], base, opposite);
+	if (s->kind == IR_FLAGS_ROR)
+		return compare_zero(s->b, IR_LTS, operand(s, 0), opposite);
+	return compare_zero(s->b, IR_NE, ir_bin_imm(s->b, IR_AND, operand(s, 0), 1), opposite);
+}
+
+/* All flags of a rotate, packed: see ir_flags_eval. */
+static ir_ref pack_rotate(struct source *s)
+{
+	unsigned bits = 8u << (s->f->imm & 3);
+	struct ir_block *b = s->b;
+	ir_ref before = ir_zext(b, IR_I64, s->f->arg[1]), x = ir_zext(b, IR_I64, operand(s, 0));
+	ir_ref msb = ir_bin_imm(b, IR_SHR, x, bits - 1), other = x, cf, of;
+
+	if (s->kind == IR_FLAGS_ROR)
+		other = ir_bin_imm(b, IR_SHR, x, bits - 2);
+	other = ir_bin_imm(b, IR_AND, other, 1);
+	cf = s->kind == IR_FLAGS_ROL ? other : msb;
+	of = ir_bin_imm(b, IR_SHL, ir_bin(b, IR_XOR, msb, other), 11);
+	before = ir_bin_imm(b, IR_AND, before, ALL & ~(CF | OF));
+	return ir_bin(b, IR_OR, before, ir_bin(b, IR_OR, cf, of));
 }
 
 static ir_ref cond_of_sub(struct source *s, enum ir_cond base, bool opposite)
@@ -197,7 +227,9 @@ static ir_ref fold_cond(struct source *s, enum ir_cond cond)
 	bool opposite = cond & 1;
 
 	if (s->kind == IR_FLAGS_RAW)
-		return cond_of_raw(s, base, opposite);
+		return cond_of_raw(s, s->f->arg[0], base, opposite);
+	if (s->kind == IR_FLAGS_ROL || s->kind == IR_FLAGS_ROR)
+		return cond_of_rotate(s, base, opposite);
 	if (s->kind == IR_FLAGS_LOGIC)
 		return cond_of_logic(s, base, opposite);
 	if (base == IR_COND_S)
@@ -217,5 +249,7 @@ ir_ref ir_condition_fold(struct ir_block *b, const struct ir_insn *n)
 
 	if (n->op == IR_COND)
 		return fold_cond(&s, (enum ir_cond)n->imm);
+	if (s.kind != IR_FLAGS_RAW)
+		return pack_rotate(&s);
 	return ir_zext(b, IR_I64, ir_bin_imm(b, IR_AND, f.arg[0], ALL));
 }

@@ -271,20 +271,17 @@ static ir_ref rotate_result(struct lift *l, unsigned op, ir_ref v, ir_ref count,
 	return ir_trunc(l->b, t, r);
 }
 
-/* ROL and ROR by a count that is not 0, as helpers rol_flags and ror_flags have it: CF is the bit
- * that went round, OF tells whether the top bit changed last. */
-static ir_ref rotate_flags(struct lift *l, unsigned op, ir_ref r, ir_ref packed)
+/* ROL and ROR by a count that is not 0, as helpers rol_flags and ror_flags have it. Of two in a row
+ * the second one's flags are those of before the first, but for CF and OF. */
+static void rotate_flags(struct lift *l, unsigned op, ir_ref r)
 {
-	unsigned width = ir_type_bits(ir_type_of(l->b, r));
-	ir_ref x = ir_zext(l->b, IR_I64, r), msb = ir_bin_imm(l->b, IR_SHR, x, width - 1);
-	ir_ref other = op == SHIFT_ROL ? x : ir_bin_imm(l->b, IR_SHR, x, width - 2);
-	ir_ref cf, of;
+	const struct ir_insn *f = &l->b->insn[ir_get_flags(l->b)];
+	bool again = f->op == IR_MAKE_FLAGS &&
+		     (f->imm >> 2 == IR_FLAGS_ROL || f->imm >> 2 == IR_FLAGS_ROR);
+	ir_ref before = again ? f->arg[1] : lift_packed_flags(l);
 
-	other = ir_bin_imm(l->b, IR_AND, other, 1);
-	cf = op == SHIFT_ROL ? other : msb;
-	of = ir_bin_imm(l->b, IR_SHL, ir_bin(l->b, IR_XOR, msb, other), 11);
-	packed = ir_bin_imm(l->b, IR_AND, packed, ~(uint64_t)(X86_CF | X86_OF));
-	return ir_bin(l->b, IR_OR, packed, ir_bin(l->b, IR_OR, cf, of));
+	lift_flags(l, op == SHIFT_ROL ? IR_FLAGS_ROL : IR_FLAGS_ROR, ir_type_of(l->b, r), r, before,
+		   IR_NONE);
 }
 
 static void lift_rotate(struct lift *l, const struct x86_insn *i)
@@ -292,19 +289,24 @@ static void lift_rotate(struct lift *l, const struct x86_insn *i)
 	unsigned op = i->row->arg;
 	struct lift_rmw m = lift_rmw_begin(l, i, 0);
 	enum ir_type t = ir_type_of(l->b, m.old);
-	ir_ref count = shift_count(l, i, t), packed = lift_packed_flags(l), r, f;
+	bool plain = op == SHIFT_ROL || op == SHIFT_ROR;
+	ir_ref count = shift_count(l, i, t), packed, r;
 	uint64_t n;
 
+	if (plain && ir_is_const(l->b, count, &n)) {
+		r = rotate_result(l, op, m.old, count, IR_NONE);
+		lift_rmw_end(l, i, 0, m, r);
+		if (n)
+			rotate_flags(l, op, r);
+		return;
+	}
+	packed = lift_packed_flags(l);
 	r = rotate_result(l, op, m.old, count, packed);
 	lift_rmw_end(l, i, 0, m, r);
 	if (ir_is_const(l->b, count, &n) && !n)
 		return;
-	if (ir_is_const(l->b, count, &n) && (op == SHIFT_ROL || op == SHIFT_ROR))
-		f = rotate_flags(l, op, r, packed);
-	else
-		f = shift_call(l, op, op == SHIFT_ROL || op == SHIFT_ROR ? r : m.old,
-			       shift_info(l, count, t), packed);
-	lift_set_packed_flags(l, f);
+	lift_set_packed_flags(
+		l, shift_call(l, op, plain ? r : m.old, shift_info(l, count, t), packed));
 }
 
 static void shift_const_flags(struct lift *l, unsigned op, ir_ref old, unsigned count)

@@ -320,6 +320,25 @@ static void fold_flag_bits(struct gen *g)
 	}
 }
 
+/* Packed flags that only rotates want, which set CF and OF. */
+static void mark_no_carry(struct gen *g)
+{
+	const struct ir_block *b = g->b;
+
+	for (unsigned n = 0; n < b->count; n++)
+		if (b->insn[n].op == IR_PACK_FLAGS)
+			g->val[n].flags |= VAL_NO_CARRY;
+	for (unsigned n = 0; n < b->count; n++) {
+		const struct ir_insn *i = &b->insn[n];
+		bool rotate = i->op == IR_MAKE_FLAGS &&
+			      (i->imm >> 2 == IR_FLAGS_ROL || i->imm >> 2 == IR_FLAGS_ROR);
+
+		for (unsigned k = 0; k < 3; k++)
+			if (i->arg[k] != IR_NONE && !(rotate && k == 1))
+				g->val[g->val[i->arg[k]].rep].flags &= (uint16_t)~VAL_NO_CARRY;
+	}
+}
+
 /* ---- hints */
 static bool emits_into(const struct ir_insn *i)
 {
@@ -412,6 +431,7 @@ void gen_analyze(struct gen *g)
 	fold(g);
 	fold_flag_bits(g);
 	fuse(g);
+	mark_no_carry(g);
 	extend_pending(g);
 	gen_group_accesses(g);
 	gen_x87_analyze(g);

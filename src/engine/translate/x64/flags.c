@@ -462,8 +462,9 @@ static void pack_host(struct gen *g, bool of, bool af)
 	}
 	x64_lahf(&g->a);
 	x64_movzx_ah(&g->a);
-	x64_alu_ri(&g->a, X64_AND, 4, X64_RAX,
-		   X86_CF | X86_PF | X86_ZF | X86_SF | (af ? X86_AF : 0));
+	if (of || !af) /* who wants no OF looks at bits that are flags only */
+		x64_alu_ri(&g->a, X64_AND, 4, X64_RAX,
+			   X86_CF | X86_PF | X86_ZF | X86_SF | (af ? X86_AF : 0));
 	if (of) {
 		x64_movzx_rr(&g->a, t, t, 1);
 		x64_shift_ri(&g->a, X64_SHL, 4, t, 11);
@@ -488,7 +489,8 @@ void emit_pack_flags(struct gen *g, const struct ir_insn *i, ir_ref v)
 		g->locked = gen_bit(X64_RAX); /* the operands have been read */
 		if (g->rmw_address != IR_NONE)
 			g->locked |= gen_bit(g->rmw_reg);
-		pack_host(g, kind != IR_FLAGS_LOGIC, kind == IR_FLAGS_ADD || kind == IR_FLAGS_SUB);
+		pack_host(g, kind != IR_FLAGS_LOGIC && !(g->val[v].flags & VAL_NO_CARRY),
+			  kind == IR_FLAGS_ADD || kind == IR_FLAGS_SUB);
 		gen_bind(g, v, X64_RAX);
 		return;
 	}

@@ -32,6 +32,7 @@ enum {
 	VAL_FOLDED = 1 << 5, /* address arithmetic: emitted as part of the access */
 	VAL_VEC = 1 << 6,    /* lives in a vector register */
 	VAL_VEC_LOAD = 1 << 7, /* an integer load whose only user wants it in a vector register */
+	VAL_NO_CARRY = 1 << 9, /* packed flags of which nobody wants CF and OF */
 	VAL_VEX = 1 << 8,    /* 128 bits, made with 0 in the register's upper half: its zext too */
 };
 
