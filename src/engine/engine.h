@@ -85,7 +85,7 @@ static inline struct host_cpu engine_host(const struct engine_config *cfg)
 
 enum {
 	ENGINE_CACHE_BYTES = 64 << 20,
-	ENGINE_CACHE_BYTES_MIN = 512 << 10,
+	ENGINE_CACHE_BYTES_MIN = 1 << 20,
 	ENGINE_CACHE_BYTES_TINY = 2 << 20,
 };
 

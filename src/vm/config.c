@@ -11,7 +11,6 @@
 /* Code memory: of all CPUs, and the least one CPU can work with. More than the maximum would be out
  * of reach of its own jumps. */
 #define CODE_CACHE_DEFAULT ((uint64_t)ENGINE_CACHE_BYTES)
-#define CODE_CACHE_MIN	   (1ull << 20)
 #define CODE_CACHE_MAX	   (1ull << 30)
 #define CODE_CACHE_CPU_MIN ((uint64_t)ENGINE_CACHE_BYTES_MIN)
 
@@ -64,7 +63,6 @@ static int resolve_code_cache(struct vm_config *out, uint64_t bytes, struct erro
 	uint64_t least = out->cpus * CODE_CACHE_CPU_MIN;
 
 	bytes = bytes ? bytes : CODE_CACHE_DEFAULT;
-	least = least < CODE_CACHE_MIN ? CODE_CACHE_MIN : least;
 	if (bytes < least || bytes > CODE_CACHE_MAX)
 		return error_set(err, -EINVAL,
 				 "code-cache: %llu bytes are out of range: %lluK to %lluM for %u "

@@ -69,7 +69,7 @@ def test_multiboot_image(boot):
     "--stress=translate-all", "--stress=tiny-cache",
     *[pytest.param(o, marks=slow) for o in [
         "--no-pass=all", "--stress=one-insn", "--stress=no-chain", "--stress=random-regs=1",
-        "--stress=random-regs=2", "--stress=no-trace", "--stress=hot=2", "--code-cache=1M",
+        "--stress=random-regs=2", "--stress=no-trace", "--stress=hot=2", "--code-cache=2M",
         "--stress=tiny-cache,no-chain,random-regs=3,no-trace,translate-all"]],
 ])
 def test_stress(start, cpus, options):

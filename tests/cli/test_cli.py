@@ -116,7 +116,7 @@ def test_lockstep_difference(guest):
     (["--stress", "no-chian"], "did you mean"),
     (["--stress", "hot=0"], "must be 1 to"),
     (["--code-cache", "64K"], "code-cache: 65536 bytes are out of range: 1024K to"),
-    (["--code-cache", "2M", "--cpus", "64"], "32768K to 1024M for 64 CPUs"),
+    (["--code-cache", "2M", "--cpus", "64"], "65536K to 1024M for 64 CPUs"),
     (["--no-pass", "nonsense-pass"], "nonsense-pass"),
     (["--cpu", "maxx"], "max"),
     (["--cpu", "max,+noneatall"], "noneatall"),

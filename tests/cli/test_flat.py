@@ -33,6 +33,12 @@ def test_consoles_and_status(clock):
     assert (r.returncode, r.stdout, r.stderr) == (43, "a", "d")
 
 
+@pytest.mark.parametrize("cpus", ["1", "2", "64"])
+def test_the_least_code_cache(cpus):
+    r = run("status", "--cpus", cpus, "--code-cache", f"{cpus}M")
+    assert (r.returncode, r.stderr) == (43, "d")
+
+
 def test_crash_report():
     r = run("triple", "--cpus", "2")
     assert (r.returncode, r.stdout) == (6, "t")
