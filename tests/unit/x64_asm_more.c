@@ -91,6 +91,51 @@ static void rip_relative(void **state)
 	}
 }
 
+static const uint8_t *leads_to(const uint8_t *place)
+{
+	return place + 4 + (int32_t)*(const u32_any *)place;
+}
+
+/* Code in two parts that lead to each other, to themselves and elsewhere, put far apart. */
+static void moving(void **state)
+{
+	struct rig *r = *state;
+	uint8_t *to = malloc(2 * CODE_BYTES), *to2 = to + CODE_BYTES, *place[6];
+	uint32_t relative[8];
+	struct x64_moving m = {.from = r->code, .to = to, .to2 = to2};
+	const uint8_t *target[6];
+
+	r->a.start = r->code;
+	r->a.relative = relative;
+	r->a.relative_max = ARRAY_LEN(relative);
+	place[0] = x64_jcc(&r->a, X64_NE, NULL); /* to the second part */
+	place[1] = x64_call(&r->a, r->code + 0x1234567);
+	place[2] = x64_jmp(&r->a, r->code);
+	m.split = (size_t)(r->a.at - r->code);
+	x64_lea_rip(&r->a, X64_RDX, place[1] - 1); /* back */
+	place[3] = r->a.at - 4;
+	x64_patch(place[0], r->a.at);
+	place[4] = x64_call(&r->a, r->code + 0x1234567);
+	place[5] = x64_jmp(&r->a, r->code + m.split);
+	m.bytes = (size_t)(r->a.at - r->code);
+	assert_int_equal(r->a.relative_count, 6);
+	x64_move(&m, relative, 6);
+	target[0] = to2 + (leads_to(place[0]) - r->code) - m.split;
+	target[1] = leads_to(place[1]);
+	target[2] = to;
+	target[3] = to + (place[1] - 1 - r->code);
+	target[4] = target[1];
+	target[5] = to2;
+	for (unsigned n = 0; n < 6; n++) {
+		size_t at = (size_t)(place[n] - r->code);
+		assert_ptr_equal(leads_to(at < m.split ? to + at : to2 + at - m.split), target[n]);
+	}
+	assert_memory_equal(to, r->code, 2);
+	r->a.relative = NULL;
+	r->a.at = r->code;
+	free(to);
+}
+
 static void nops(void **state)
 {
 	struct rig *r = *state;
@@ -292,7 +337,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(jumps),	  cmocka_unit_test(no_operands),
-		cmocka_unit_test(rip_relative),	  cmocka_unit_test(nops),
+		cmocka_unit_test(rip_relative),	  cmocka_unit_test(moving),
+		cmocka_unit_test(nops),
 		cmocka_unit_test(vector_moves),	  cmocka_unit_test(vector_encodings),
 		cmocka_unit_test(vector_general), cmocka_unit_test(short_forms),
 		cmocka_unit_test(overflow),	  cmocka_unit_test(x87),

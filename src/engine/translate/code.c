@@ -12,7 +12,7 @@ enum {
 
 struct segment {
 	uint8_t *rw, *end;
-	uint8_t *fill;
+	uint8_t *fill, *cold; /* free is what is between */
 };
 
 struct code {
@@ -24,6 +24,12 @@ struct code {
 	struct blocks *blocks;
 	struct segment segment[BLOCKS_REGIONS]; /* of code, for the region of the same number */
 };
+
+static void segment_reset(struct segment *s)
+{
+	s->fill = s->rw;
+	s->cold = s->end;
+}
 
 /* ---- as the blocks' owner */
 
@@ -54,7 +60,7 @@ static void evicted(void *opaque, unsigned region)
 	if (c->cfg->code_removed)
 		c->cfg->code_removed(c->cfg->code_opaque, code_rx(c, s->rw),
 				     (size_t)(s->end - s->rw));
-	s->fill = s->rw;
+	segment_reset(s);
 	c->owner.evicted(c->owner.opaque);
 }
 
@@ -98,7 +104,7 @@ int code_create(struct code **out, struct x86_cpu *cpu, size_t bytes,
 		struct segment *s = &c->segment[i];
 		s->rw = c->memory.rw + CODE_THUNK_BYTES + i * each;
 		s->end = s->rw + each;
-		s->fill = s->rw;
+		segment_reset(s);
 	}
 	*out = c;
 	return 0;
@@ -143,20 +149,22 @@ struct tblock *code_of(const uint8_t *start)
 	return b;
 }
 
-/* Blocks were added in order of address: the newest is the last. */
+/* Blocks were added in order of address: the newest is the last, and its cold code the first. */
 static struct tblock *find_in_region(const struct code *c, unsigned region, const uint8_t *rw)
 {
+	bool cold = rw >= c->segment[region].cold;
 	unsigned count, lo = 0, hi;
 	struct block *const *newest = blocks_of_region(c->blocks, region, &count);
 
 	for (hi = count; hi - lo > 1;) {
 		unsigned mid = (lo + hi) / 2;
-		if (((struct tblock *)newest[count - 1 - mid])->rw <= rw)
+		const struct tblock *b = (struct tblock *)newest[cold ? mid : count - 1 - mid];
+		if ((cold ? b->cold : b->rw) <= rw)
 			lo = mid;
 		else
 			hi = mid;
 	}
-	return (struct tblock *)newest[count - 1 - lo];
+	return (struct tblock *)newest[cold ? lo : count - 1 - lo];
 }
 
 struct tblock *code_at(const struct code *c, const uint8_t *rx)
@@ -195,7 +203,7 @@ unsigned code_drop(struct code *c, uint64_t gpa, size_t len)
 /* ---- adding */
 size_t code_bytes_max(const struct code *c)
 {
-	return (size_t)(c->segment[0].end - c->segment[0].rw) - CODE_HEADER_BYTES;
+	return (size_t)(c->segment[0].end - c->segment[0].rw) - CODE_HEADER_BYTES - 16;
 }
 
 void code_hold(struct code *c, uint64_t gpa, uint64_t gpa2)
@@ -228,8 +236,14 @@ static bool fits(struct code *c, const struct code_made *m)
 {
 	const struct segment *s = segment_now(c);
 
-	return (size_t)(s->end - s->fill) >= CODE_HEADER_BYTES + align_up(m->bytes, 16) &&
+	return (size_t)(s->cold - s->fill) >= CODE_HEADER_BYTES + m->bytes + 16 &&
 	       blocks_room(c->blocks) >= record_bytes(m);
+}
+
+/* From an offset in code as it was made. */
+static uint32_t offset_of(const struct tblock *b, uint32_t made)
+{
+	return made < b->bytes ? made : (uint32_t)(b->cold - b->rw) + (made - b->bytes);
 }
 
 static void place_links(struct tblock *b, const struct code_made *m)
@@ -237,12 +251,32 @@ static void place_links(struct tblock *b, const struct code_made *m)
 	for (unsigned i = 0; i < m->link_count; i++) {
 		const struct gen_link *l = &m->link[i];
 		*tblock_link(b, i) = (struct tlink){.from = b,
-						    .jump = l->jump,
-						    .stub = l->stub,
-						    .place = l->place,
-						    .expect = l->expect,
+						    .jump = offset_of(b, l->jump),
+						    .stub = offset_of(b, l->stub),
+						    .place = offset_of(b, l->place),
+						    .expect = offset_of(b, l->expect),
 						    .target = l->target};
 	}
+}
+
+static void place_faults(struct tblock *b, const struct code_made *m)
+{
+	for (unsigned i = 0; i < m->fault_count; i++) {
+		b->fault[i] = m->fault[i];
+		b->fault[i].place = offset_of(b, m->fault[i].place);
+	}
+}
+
+static void place_code(struct tblock *b, const struct code_made *m)
+{
+	const struct x64_moving moving = {.from = m->code,
+					  .bytes = m->bytes,
+					  .split = m->hot_bytes,
+					  .to = b->rw,
+					  .to2 = b->cold};
+
+	memcpy(b->rw - sizeof(b), &b, sizeof(b)); /* see code_of */
+	x64_move(&moving, m->relative, m->relative_count);
 }
 
 bool code_settling(struct code *c, struct code_settle *s)
@@ -278,15 +312,16 @@ static struct tblock *place(struct code *c, const struct code_made *m)
 			     .loop = m->loop,
 			     .rw = rw,
 			     .rx = code_rx(c, rw),
-			     .bytes = (uint32_t)m->bytes,
+			     .cold = s->cold - (m->bytes - m->hot_bytes),
+			     .bytes = (uint32_t)m->hot_bytes,
+			     .cold_bytes = (uint32_t)(m->bytes - m->hot_bytes),
 			     .fault = faults,
 			     .fault_count = m->fault_count};
-	memcpy(faults, m->fault, m->fault_count * sizeof(*faults));
 	place_links(b, m);
-	memcpy(rw - sizeof(b), &b, sizeof(b)); /* see code_of */
-	memcpy(rw, m->code, m->bytes);
-	x64_move(rw, m->code, m->outside, m->outside_count);
-	s->fill = rw + align_up(m->bytes, 16);
+	place_faults(b, m);
+	place_code(b, m);
+	s->fill = rw + align_up(m->hot_bytes, 16);
+	s->cold = b->cold;
 	return b;
 }
 

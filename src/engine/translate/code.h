@@ -1,6 +1,8 @@
 /*
  * The code memory of one CPU. Translated blocks are kept as all blocks are (engine/blocks.h), with
  * a segment of code to each of their regions: both fill up side by side, and are emptied together.
+ * Hot code fills a segment from its start, and what goes with it cold from its end, so that much hot
+ * code shares few lines and pages of the host's caches.
  * Owned and used by the CPU's thread only.
  */
 #ifndef ENGINE_TRANSLATE_CODE_H
@@ -31,9 +33,10 @@ struct tblock {
 	bool loop;     /* rounds of one */
 	uint8_t jumps; /* enum tblock_jumps */
 	uint16_t jump;
-	uint8_t *rw;
+	/* Its code, and further on in the segment what of it is cold. Offsets count from rw or rx. */
+	uint8_t *rw, *cold;
 	const uint8_t *rx;
-	uint32_t bytes;
+	uint32_t bytes, cold_bytes;
 	unsigned fault_count;
 	struct gen_fault *fault;
 };
@@ -53,9 +56,9 @@ struct code_made {
 	uint16_t insns;
 	bool loop;
 	const uint8_t *code;
-	size_t bytes;
-	const uint32_t *outside; /* displacements that lead out of it, see x64_move */
-	unsigned outside_count;
+	size_t bytes, hot_bytes; /* hot ones first */
+	const uint32_t *relative; /* see x64_move */
+	unsigned relative_count;
 	const struct gen_link *link;
 	unsigned link_count;
 	const struct gen_fault *fault;

@@ -97,8 +97,9 @@ static void take_over(const struct gen *g, struct compile_job *job, size_t bytes
 				.loop = g->src->loop,
 				.code = job->code,
 				.bytes = bytes,
-				.outside = job->outside,
-				.outside_count = g->a.outside_count,
+				.hot_bytes = g->hot_bytes,
+				.relative = job->relative,
+				.relative_count = g->a.relative_count,
 				.link = job->link,
 				.link_count = g->link_count,
 				.fault = job->fault,
@@ -106,7 +107,7 @@ static void take_over(const struct gen *g, struct compile_job *job, size_t bytes
 	if (crosses(job))
 		m->tail = g->b->guest_bytes - ((uint32_t)PAGE_BYTES - start_of(job));
 	job->site_count = g->site_count;
-	memcpy(job->outside, g->outside, m->outside_count * sizeof(*g->outside));
+	memcpy(job->relative, g->relative, m->relative_count * sizeof(*g->relative));
 	memcpy(job->link, g->link, m->link_count * sizeof(*g->link));
 	memcpy(job->fault, g->fault, m->fault_count * sizeof(*g->fault));
 	memcpy(job->site, g->site, job->site_count * sizeof(*g->site));

@@ -39,7 +39,7 @@ struct compile_job {
 	struct gen_fault fault[GEN_FAULTS_MAX];
 	struct gen_site site[GEN_SITES_MAX];
 	unsigned site_count;
-	uint32_t outside[GEN_OUTSIDE_MAX];
+	uint32_t relative[GEN_RELATIVE_MAX];
 	uint8_t code[COMPILE_CODE_MAX];
 
 	/* ---- Of who asked (trace.c). */

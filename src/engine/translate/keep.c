@@ -9,13 +9,23 @@
 
 static void announce(struct translate *t, const struct tblock *b, const struct compile_job *job)
 {
+	const char *kind = job->path_len ? "trace" : "block";
 	char name[64];
 
 	if (!t->cfg.code_added)
 		return;
-	snprintf(name, sizeof(name), "guest_%llx_%s", (unsigned long long)job->rip,
-		 job->path_len ? "trace" : "block");
+	snprintf(name, sizeof(name), "guest_%llx_%s", (unsigned long long)job->rip, kind);
 	t->cfg.code_added(t->cfg.code_opaque, b->rx, b->bytes, name);
+	snprintf(name, sizeof(name), "guest_%llx_%s_cold", (unsigned long long)job->rip, kind);
+	t->cfg.code_added(t->cfg.code_opaque, code_rx(t->code, b->cold), b->cold_bytes, name);
+}
+
+static void show(struct translate *t, const struct tblock *b)
+{
+	struct dump *d = &t->compiler.dump;
+
+	dump_host(d, b->rw, b->bytes, (uint64_t)(uintptr_t)b->rx);
+	dump_host(d, b->cold, b->cold_bytes, (uint64_t)(uintptr_t)code_rx(t->code, b->cold));
 }
 
 struct tblock *keep(struct translate *t, const struct compile_job *job)
@@ -31,9 +41,9 @@ struct tblock *keep(struct translate *t, const struct compile_job *job)
 		return NULL;
 	sites_note(t, job);
 	cpu->counter[job->path_len ? COUNTER_TRANSLATE_TRACES : COUNTER_TRANSLATE_BLOCKS]++;
-	cpu->counter[COUNTER_TRANSLATE_HOST_BYTES] += b->bytes;
+	cpu->counter[COUNTER_TRANSLATE_HOST_BYTES] += b->bytes + b->cold_bytes;
 	if (!t->background)
-		dump_host(&t->compiler.dump, b->rw, b->bytes, (uint64_t)(uintptr_t)b->rx);
+		show(t, b);
 	announce(t, b, job);
 	return b;
 }

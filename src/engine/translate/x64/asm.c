@@ -252,6 +252,7 @@ void x64_lea_rip(struct x64_asm *a, unsigned dst, const void *target)
 		return;
 	x64_put_opcode(a, sized(0, 0x8d, 8), x64_high(dst) << 2, false);
 	x64_put8(a, (dst & 7) << 3 | 5);
+	x64_note_relative(a, a->at);
 	x64_put32(a, (uint32_t)((uintptr_t)target - (uintptr_t)a->at - 4));
 }
 

@@ -10,6 +10,7 @@
 #define ENGINE_TRANSLATE_X64_ASM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum x64_reg {
@@ -27,11 +28,11 @@ struct x64_mem {
 struct x64_asm {
 	uint8_t *at, *end;
 	bool overflow;
-	/* Code that will be moved, begun at `start`: displacements that lead out of [start, end), as offsets
-	 * from start. x64_move puts them right. NULL: it stays where it is, relative to its targets. */
+	/* Code that will be moved, begun at `start`: where its displacements from RIP are, as offsets from
+	 * start. x64_move puts them right. NULL: it stays where it is, relative to its targets. */
 	const uint8_t *start;
-	uint32_t *outside;
-	unsigned outside_count, outside_max;
+	uint32_t *relative;
+	unsigned relative_count, relative_max;
 };
 
 enum x64_alu { X64_ADD, X64_OR, X64_ADC, X64_SBB, X64_AND, X64_SUB, X64_XOR, X64_CMP };
@@ -118,8 +119,14 @@ uint8_t *x64_jmp(struct x64_asm *a, const void *target);
 uint8_t *x64_call(struct x64_asm *a, const void *target);
 /* Let the displacement at `place` lead to target. Nothing if place is NULL. */
 void x64_patch(uint8_t *place, const void *target);
-/* Code made at `from` has been copied to `to`: let what leads out of it lead to the same places. */
-void x64_move(uint8_t *to, const uint8_t *from, const uint32_t *outside, unsigned count);
+/* Copy code made at `from`, its first `split` bytes to `to` and the rest to `to2`; what leads from
+ * one to the other, or out of both, leads there afterwards. relative: of the struct x64_asm. */
+struct x64_moving {
+	const uint8_t *from;
+	size_t bytes, split;
+	uint8_t *to, *to2;
+};
+void x64_move(const struct x64_moving *m, const uint32_t *relative, unsigned count);
 /* A short forward jump over code that is about to follow, and its landing (at most 127 bytes on). */
 uint8_t *x64_jcc_short(struct x64_asm *a, enum x64_cc cc);
 uint8_t *x64_jmp_short(struct x64_asm *a);

@@ -1,15 +1,16 @@
 /* The assembler's jumps, calls, stack instructions and padding. Intel SDM vol. 2. */
 #include "engine/translate/x64/asm_put.h"
 
-/* The displacement at `place` has been given: does it lead out of code that will be moved? */
-static void note_outside(struct x64_asm *a, const uint8_t *place, const uint8_t *target)
+#include <string.h>
+
+void x64_note_relative(struct x64_asm *a, const uint8_t *place)
 {
-	if (!a->outside || (target >= a->start && target < a->end))
+	if (!a->relative)
 		return;
-	if (a->outside_count == a->outside_max)
+	if (a->relative_count == a->relative_max)
 		a->overflow = true;
 	else
-		a->outside[a->outside_count++] = (uint32_t)(place - a->start);
+		a->relative[a->relative_count++] = (uint32_t)(place - a->start);
 }
 
 /* An opcode and a displacement; returns the displacement's place. */
@@ -23,10 +24,9 @@ static uint8_t *relative(struct x64_asm *a, unsigned map, unsigned opcode, const
 	x64_put_opcode(a, e, 0, false);
 	place = a->at;
 	x64_put32(a, 0);
-	if (target) {
+	if (target)
 		x64_patch(place, target);
-		note_outside(a, place, target);
-	}
+	x64_note_relative(a, place);
 	return place;
 }
 
@@ -51,12 +51,25 @@ void x64_patch(uint8_t *place, const void *target)
 		*(u32_any *)place = (uint32_t)((uintptr_t)target - (uintptr_t)place - 4);
 }
 
-void x64_move(uint8_t *to, const uint8_t *from, const uint32_t *outside, unsigned count)
+/* Where what was at this offset from `from` goes, which may be outside. */
+static uintptr_t moved(const struct x64_moving *m, size_t offset)
 {
-	uint32_t by = (uint32_t)((uintptr_t)from - (uintptr_t)to);
+	if (offset >= m->bytes)
+		return (uintptr_t)m->from + offset;
+	return offset < m->split ? (uintptr_t)m->to + offset
+				 : (uintptr_t)m->to2 + (offset - m->split);
+}
 
-	for (unsigned n = 0; n < count; n++)
-		*(u32_any *)(to + outside[n]) += by;
+void x64_move(const struct x64_moving *m, const uint32_t *relative, unsigned count)
+{
+	memcpy(m->to, m->from, m->split);
+	memcpy(m->to2, m->from + m->split, m->bytes - m->split);
+	for (unsigned n = 0; n < count; n++) {
+		uint32_t at = relative[n];
+		int32_t by = (int32_t) * (const u32_any *)(m->from + at);
+
+		x64_patch((uint8_t *)moved(m, at), (void *)moved(m, at + 4 + (size_t)(int64_t)by));
+	}
 }
 
 static uint8_t *relative_short(struct x64_asm *a, unsigned opcode)

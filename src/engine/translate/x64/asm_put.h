@@ -21,6 +21,9 @@ static inline bool x64_room(struct x64_asm *a)
 	return false;
 }
 
+/* A displacement from RIP is about to stand at `place`. */
+void x64_note_relative(struct x64_asm *a, const uint8_t *place);
+
 static inline void x64_put8(struct x64_asm *a, unsigned byte)
 {
 	*a->at++ = (uint8_t)byte;

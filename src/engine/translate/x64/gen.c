@@ -117,8 +117,8 @@ size_t gen_compile(struct gen *g, const struct gen_source *src, uint8_t *at, uin
 	g->a = (struct x64_asm){.at = at,
 				.end = end,
 				.start = at,
-				.outside = g->outside,
-				.outside_max = GEN_OUTSIDE_MAX};
+				.relative = g->relative,
+				.relative_max = GEN_RELATIVE_MAX};
 	g->start = at;
 	g->page_offset = (int32_t)(src->gpa & PAGE_OFFSET_MASK);
 	g->index = 0;
@@ -143,6 +143,7 @@ size_t gen_compile(struct gen *g, const struct gen_source *src, uint8_t *at, uin
 		gen_end_op(g);
 	}
 	g->pending.active = false;
+	g->hot_bytes = (size_t)(g->a.at - at);
 	if (!g->failed)
 		gen_cold_emit(g);
 	return g->failed || g->a.overflow ? 0 : (size_t)(g->a.at - at);

@@ -176,7 +176,7 @@ static inline uint64_t gen_jump_tag(uint64_t rip, uint64_t mode_tag)
 	return align_down(rip, PAGE_BYTES) + mode_tag;
 }
 
-enum { GEN_COLD_MAX = 2048, GEN_LINKS_MAX = 512, GEN_FAULTS_MAX = 4096, GEN_OUTSIDE_MAX = 4096 };
+enum { GEN_COLD_MAX = 2048, GEN_LINKS_MAX = 512, GEN_FAULTS_MAX = 4096, GEN_RELATIVE_MAX = 8192 };
 
 /* Accesses that share a probe. lo, hi: from the address of the first access. */
 struct gen_group {
@@ -274,12 +274,13 @@ struct gen {
 	unsigned link_count;
 	struct gen_fault fault[GEN_FAULTS_MAX];
 	unsigned fault_count;
-	uint32_t outside[GEN_OUTSIDE_MAX]; /* see struct x64_asm; how many: a.outside_count */
+	uint32_t relative[GEN_RELATIVE_MAX]; /* see struct x64_asm; how many: a.relative_count */
+	size_t hot_bytes; /* what follows is cold */
 	struct val val[IR_BLOCK_MAX];
 };
 
 /* Compile src into the buffer [at, end), to be moved from there (x64_move). Returns the bytes used, 0
- * if it does not fit the buffer or a table. Links, faults, sites and `outside` are left in g. */
+ * if it does not fit the buffer or a table. Links, faults, sites, `relative` and hot_bytes are left in g. */
 size_t gen_compile(struct gen *g, const struct gen_source *src, uint8_t *at, uint8_t *end);
 
 /* ---- analyze.c */
