@@ -216,6 +216,24 @@ def test_config_file(guest, tmp_path):
     assert (r.returncode, r.stdout) == (0, "b")
 
 
+@pytest.mark.parametrize("line,words", [
+    ("disk = {tmp}/d,format=raw,serial=abc\nnet = none,model=e1000\nshare = {tmp}:tag:ro\nvsock = 9:{tmp}/v\n"
+     "rng = yes\nballoon = yes\ndisk = {tmp}/d,readonly,overlay,foo=1\n", "unknown key foo"),
+    ("net = usr\n", "must begin with user, tap=IF"),
+    ("disk = {tmp}/none\n", "no such file"),
+    ("share = {tmp}/none:tag\n", "no such folder"),
+    ("vsock = 2\n", "a guest's CID"),
+])
+def test_devices_in_a_config_file(guest, tmp_path, line, words):
+    """As on the command line: the same keys, and the last one is wrong."""
+    (tmp_path / "d").write_bytes(bytes(1 << 20))
+    conf = tmp_path / "conf"
+    conf.write_text(f"kernel = {guest('oap')}\n" + line.format(tmp=tmp_path))
+    r = doppel("run", "--config", str(conf))
+    assert r.returncode == 4
+    assert words in r.stderr
+
+
 @pytest.mark.parametrize("text,words", [
     ("kernle = x\n", "line 1: unknown key kernle; did you mean kernel?"),
     ("\n\nfoo\n", "line 3"),

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "backend/net/net.h"
+#include "base/bits.h"
 #include "device/net_offload.h"
 
 enum { FRAME_BYTES = 70000 };
@@ -286,9 +287,22 @@ static void tap_refusals(void **state)
 	io_loop_destroy(loop);
 }
 
+/* What somebody with the permission hands in: "fd:N", or "" where there is none to be had. */
+static void make_tap(char spec[16], short flags)
+{
+	struct ifreq r = {.ifr_name = "doppeltest0", .ifr_flags = (short)(IFF_TAP | flags)};
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+	*spec = 0;
+	if (fd >= 0 && ioctl(fd, TUNSETIFF, &r) == 0)
+		snprintf(spec, 16, "fd:%d", fd);
+	else if (fd >= 0)
+		close(fd);
+}
+
 /* A frame goes out of the interface and one comes in: the kernel answers a router solicitation or
  * whatever it likes to say when the interface comes up. */
-static void tap(void **state)
+static void tap_frames(const char *spec)
 {
 	static const uint8_t frame[60] = "\377\377\377\377\377\377\2\0\0\0\0\1\x88\xb5";
 	struct ifreq up = {.ifr_name = "doppeltest0"};
@@ -297,7 +311,7 @@ static void tap(void **state)
 	struct error err;
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	if (try_open(&e, &net_tap, loop, "doppeltest0", &err)) {
+	if (try_open(&e, &net_tap, loop, spec, &err)) {
 		assert_non_null(strstr(err.text, "net tap:"));
 		close(fd);
 		io_loop_destroy(loop);
@@ -316,12 +330,42 @@ static void tap(void **state)
 	io_loop_destroy(loop);
 }
 
+static void tap(void **state)
+{
+	tap_frames("doppeltest0");
+}
+
+static void tap_handed_in(void **state)
+{
+	static const short flags[] = {IFF_NO_PI | IFF_VNET_HDR, IFF_NO_PI};
+	struct io_loop *loop;
+	struct end e = {0};
+	struct error err;
+	char spec[16];
+
+	for (unsigned i = 0; i < ARRAY_LEN(flags); i++) {
+		make_tap(spec, flags[i]);
+		if (!*spec)
+			skip();
+		tap_frames(spec);
+	}
+	make_tap(spec, 0); /* with a header of its own before each frame */
+	if (!*spec)
+		skip();
+	loop = new_loop();
+	assert_int_equal(try_open(&e, &net_tap, loop, spec, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "without packet information"));
+	close(atoi(spec + 3)); /* still ours */
+	io_loop_destroy(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sockets),	cmocka_unit_test(busy_card),
-		cmocka_unit_test(nonsense),	cmocka_unit_test(socket_refusals),
-		cmocka_unit_test(tap_refusals), cmocka_unit_test(tap),
+		cmocka_unit_test(sockets),	 cmocka_unit_test(busy_card),
+		cmocka_unit_test(nonsense),	 cmocka_unit_test(socket_refusals),
+		cmocka_unit_test(tap_refusals),	 cmocka_unit_test(tap),
+		cmocka_unit_test(tap_handed_in),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

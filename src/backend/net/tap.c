@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <stdlib.h>
@@ -173,6 +174,22 @@ static int open_queue(const char *name, bool several, struct error *err)
 	return fd;
 }
 
+/* Frames come without packet information. The bit that says so also says that no filter is
+ * attached (IFF_NOFILTER), so it is looked at with one that lets all pass, unless there are others.
+ */
+static bool frames_are_bare(int fd, struct ifreq *r)
+{
+	struct sock_filter all = {.code = BPF_RET | BPF_K, .k = UINT32_MAX};
+	struct sock_fprog theirs = {0}, ours = {.len = 1, .filter = &all};
+
+	if ((r->ifr_flags & IFF_NO_PI) && ioctl(fd, TUNGETFILTER, &theirs) == 0 && !theirs.len &&
+	    ioctl(fd, TUNATTACHFILTER, &ours) == 0) {
+		ioctl(fd, TUNGETIFF, r);
+		ioctl(fd, TUNDETACHFILTER, &ours);
+	}
+	return r->ifr_flags & IFF_NO_PI;
+}
+
 /* One that was handed in. */
 static int adopt(struct tap *t, const char *text, struct error *err)
 {
@@ -187,7 +204,7 @@ static int adopt(struct tap *t, const char *text, struct error *err)
 	if (ioctl(fd, TUNGETIFF, &r) < 0)
 		return error_set(err, -errno, "net tap: descriptor %d is no TAP interface: %s", fd,
 				 strerror(errno));
-	if (!(r.ifr_flags & IFF_TAP) || !(r.ifr_flags & IFF_NO_PI))
+	if (!(r.ifr_flags & IFF_TAP) || !frames_are_bare(fd, &r))
 		return error_set(err, -EINVAL,
 				 "net tap: descriptor %d is not of a TAP interface without packet "
 				 "information (IFF_TAP | IFF_NO_PI)",
