@@ -4,10 +4,12 @@
 #include "host/host.h"
 
 enum {
-	/* bytes of blocks to one bucket or record of a table: about what a small block takes */
-	BYTES_PER_BUCKET = 512,
+	/* bytes of blocks to one bucket or record of a table: a small block takes 300. Whatever is
+	   looked up is not in the host's caches, nor are those in the same bucket. */
+	BYTES_PER_BUCKET = 128,
 	BYTES_PER_PAGE_BUCKET = 4096,
 	BYTES_PER_PAGE_RECORD = 1024,
+	READY_BYTES = 64 << 10,
 	MISSES_MAX = 64, /* writes near code that miss all blocks, before a page is given up */
 };
 
@@ -22,7 +24,7 @@ struct page {
 
 /* Memory is taken from the start up, and the index of blocks grows from the end down. */
 struct region {
-	uint8_t *start, *fill;
+	uint8_t *start, *fill, *ready; /* ready: has been asked of the host so far */
 	struct block **index, **end;
 };
 
@@ -75,7 +77,8 @@ struct blocks *blocks_create(struct space *space, size_t bytes, const struct blo
 	at += align_up(s->records * sizeof(s->record[0]), 64);
 	each = align_down((size_t)(end - at) / BLOCKS_REGIONS, 64);
 	for (unsigned i = 0; i < BLOCKS_REGIONS; i++, at += each) {
-		s->region[i] = (struct region){.start = at, .end = (struct block **)(at + each)};
+		s->region[i] = (struct region){
+			.start = at, .ready = at, .end = (struct block **)(at + each)};
 		region_reset(&s->region[i]);
 	}
 	return s;
@@ -354,6 +357,15 @@ size_t blocks_room(const struct blocks *s)
 }
 
 /* ---- adding */
+/* Memory is asked of the host in larger pieces than it gives it by itself. */
+static void region_ready(struct region *r)
+{
+	size_t left = (size_t)((uint8_t *)r->end - r->ready);
+	size_t bytes = left < READY_BYTES ? left : READY_BYTES;
+
+	host_ram_fill(r->ready, bytes);
+	r->ready += bytes;
+}
 
 void *blocks_take(struct blocks *s, size_t bytes)
 {
@@ -364,6 +376,8 @@ void *blocks_take(struct blocks *s, size_t bytes)
 	if (bytes > blocks_room(s))
 		return NULL;
 	r->fill += bytes;
+	while (r->fill > r->ready)
+		region_ready(r);
 	return p;
 }
 

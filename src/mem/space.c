@@ -369,6 +369,27 @@ void space_ram_written(struct space *s, uint64_t gpa, uint64_t len)
 	}
 }
 
+void space_ram_fill(struct space *s, uint64_t gpa)
+{
+	int i = space_ram_index(s, gpa);
+	uint64_t at, pages;
+	uint8_t *flags;
+
+	if (i < 0)
+		return;
+	at = align_down(gpa - s->ram[i].base, SPACE_FILL_BYTES);
+	pages = (s->ram[i].len - at) >> PAGE_BITS;
+	if (pages > SPACE_FILL_BYTES >> PAGE_BITS)
+		pages = SPACE_FILL_BYTES >> PAGE_BITS;
+	flags = &s->page_flags[i][at >> PAGE_BITS];
+	if (__atomic_fetch_or(flags, PAGE_FILLED, __ATOMIC_ACQ_REL) & PAGE_FILLED)
+		return;
+	for (uint64_t k = 0; k < pages; k++)
+		if (__atomic_load_n(&flags[k], __ATOMIC_RELAXED) & PAGE_DIRTY)
+			return;
+	host_ram_fill(s->ram[i].hva + at, pages << PAGE_BITS);
+}
+
 int space_listen(struct space *s, void (*written)(void *, uint64_t, size_t), void *opaque)
 {
 	if (s->listener_count == SPACE_LISTENER_MAX)

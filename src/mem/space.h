@@ -54,9 +54,11 @@ struct ram_region {
 
 /* Per RAM page flags, changed atomically. */
 enum {
-	PAGE_CODE = 1,	/* an engine holds blocks of this page: writes must be announced */
-	PAGE_DIRTY = 2, /* written since the flag was last cleared */
+	PAGE_CODE = 1,	 /* an engine holds blocks of this page: writes must be announced */
+	PAGE_DIRTY = 2,	 /* written since the flag was last cleared */
+	PAGE_FILLED = 4, /* first of SPACE_FILL_BYTES: space_ram_fill has been there */
 };
+enum { SPACE_FILL_BYTES = 64 << 10 };
 
 /* Where the code is in a page. */
 struct code_page {
@@ -156,6 +158,10 @@ void space_io_write(struct space *s, uint64_t gpa, uint64_t value, unsigned byte
 bool space_read(struct space *s, uint64_t gpa, void *buf, size_t len);
 bool space_write(struct space *s, uint64_t gpa, const void *buf, size_t len);
 
+/* The page of RAM at gpa is about to be written for the first time. So are its neighbours soon, in
+ * most guests: the host gives memory to all of them at once, unless one was written or discarded
+ * before. Any thread. */
+void space_ram_fill(struct space *s, uint64_t gpa);
 /* Give RAM back to the host: whole pages of [gpa, gpa+len), which read as zeroes afterwards. False,
  * and nothing done, unless all of it is RAM that can be written, page-aligned. */
 bool space_discard(struct space *s, uint64_t gpa, uint64_t len);

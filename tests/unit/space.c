@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include <errno.h>
+#include <sys/mman.h>
 
 #include "host/host.h"
 #include "mem/space.h"
@@ -393,6 +394,49 @@ static void moving_over_ram(void **state)
 	assert_true(space_io_read(&s, ~0xfull, 4) == 0xffffffff);
 }
 
+enum { FILL_PAGES = SPACE_FILL_BYTES / PAGE_BYTES, FILLS = 4 };
+
+static unsigned pages_there(const uint8_t *memory, unsigned fill)
+{
+	unsigned char there[FILL_PAGES];
+	unsigned n = 0;
+
+	assert_int_equal(mincore((void *)(uintptr_t)(memory + fill * SPACE_FILL_BYTES),
+				 SPACE_FILL_BYTES, there),
+			 0);
+	for (unsigned k = 0; k < FILL_PAGES; k++)
+		n += there[k] & 1;
+	return n;
+}
+
+/* A first write brings its neighbours, once; not where memory was written or given back before. */
+static void first_writes_fill(void **state)
+{
+	enum { BYTES = FILLS * SPACE_FILL_BYTES - PAGE_BYTES };
+	uint8_t *memory = host_ram_map(FILLS * SPACE_FILL_BYTES);
+	unsigned all;
+
+	(void)state;
+	host_ram_fill(memory, SPACE_FILL_BYTES);
+	all = pages_there(memory, 0); /* none where the host cannot */
+	assert_true(all == FILL_PAGES || all == 0);
+	host_ram_discard(memory, SPACE_FILL_BYTES);
+	assert_int_equal(space_map_ram(&s, 0x10000000, BYTES, memory, false), 0);
+	space_ram_fill(&s, 0x10003000);
+	assert_int_equal(pages_there(memory, 0), all);
+	assert_int_equal(pages_there(memory, 1), 0);
+	assert_int_equal(space_page_flags(&s, 0x10003000) & PAGE_DIRTY, 0);
+	host_ram_discard(memory, SPACE_FILL_BYTES);
+	space_ram_fill(&s, 0x10005000);
+	assert_int_equal(pages_there(memory, 0), 0);
+	assert_true(space_discard(&s, 0x10011000, PAGE_BYTES));
+	space_ram_fill(&s, 0x10010000);
+	assert_int_equal(pages_there(memory, 1), 0);
+	space_ram_fill(&s, 0x10000000 + BYTES - 1);
+	assert_int_equal(pages_there(memory, 3), all ? FILL_PAGES - 1 : 0);
+	space_ram_fill(&s, 0x20000000); /* nothing there */
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -413,6 +457,7 @@ int main(void)
 		TEST(devices_write_beside_code),
 		TEST(code_and_data_in_one_page),
 		TEST(hash_sees_every_word),
+		TEST(first_writes_fill),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

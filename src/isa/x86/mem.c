@@ -41,6 +41,7 @@ static bool write_ready(struct x86_cpu *cpu, const struct x86_walk *w, unsigned 
 	if (!(flags & PAGE_DIRTY)) {
 		if (!write)
 			return false;
+		space_ram_fill(cpu->space, w->gpa);
 		space_page_flags_set(cpu->space, w->gpa, PAGE_DIRTY);
 	}
 	return true;
