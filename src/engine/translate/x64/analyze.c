@@ -202,6 +202,28 @@ static void fold_address(struct gen *g, ir_ref v, unsigned at)
 	needed_really(g, v, at);
 }
 
+/* A sum with a shifted value that nothing else uses: one instruction. */
+static void fold_sum(struct gen *g, unsigned n)
+{
+	const struct ir_insn *i = &g->b->insn[n];
+
+	if (i->op != IR_ADD || i->type < IR_I32 || g->val[n].rep != n ||
+	    (g->val[n].flags & VAL_FOLDED))
+		return;
+	for (unsigned k = 2; k-- > 0;) {
+		ir_ref v = i->arg[k];
+		const struct ir_insn *s = &g->b->insn[v];
+
+		if (s->op != IR_SHL || s->type != i->type || g->val[v].rep != v ||
+		    g->val[v].uses != 1 || !small_const(g, s->arg[1], 3) ||
+		    g->b->insn[s->arg[1]].imm < 0 || g->b->insn[i->arg[!k]].op == IR_CONST)
+			continue;
+		g->val[v].flags |= VAL_FOLDED;
+		needed_really(g, s->arg[0], n);
+		return;
+	}
+}
+
 /* A pure load-and-move into a vector register, or out of one. */
 static void mark_vec_load(struct gen *g, ir_ref v, const struct ir_insn *i)
 {
@@ -298,6 +320,8 @@ static void fold(struct gen *g)
 	for (unsigned n = 0; n < b->count; n++)
 		if (is_access(b->insn[n].op) && g->val[b->insn[n].arg[0]].rep == b->insn[n].arg[0])
 			fold_address(g, b->insn[n].arg[0], n);
+	for (unsigned n = 0; n < b->count; n++)
+		fold_sum(g, n);
 	for (unsigned n = b->count; n-- > 0;)
 		mark_vec_load(g, (ir_ref)n, &b->insn[n]);
 	for (unsigned n = 0; n < b->count; n++)

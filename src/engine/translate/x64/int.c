@@ -67,6 +67,25 @@ static bool add_by_lea(struct gen *g, const struct ir_insn *i, ir_ref v)
 	return true;
 }
 
+/* The sum with a shifted value: see fold_sum. */
+static bool add_scaled(struct gen *g, const struct ir_insn *i, ir_ref v)
+{
+	for (unsigned k = 2; i->op == IR_ADD && k-- > 0;) {
+		const struct ir_insn *s = &g->b->insn[i->arg[k]];
+		unsigned ra, rx, d;
+
+		if (s->op != IR_SHL || !(g->val[i->arg[k]].flags & VAL_FOLDED))
+			continue;
+		ra = gen_use(g, i->arg[!k]);
+		rx = gen_use(g, s->arg[0]);
+		d = gen_def(g, v, 0);
+		x64_lea(&g->a, wide(i), d,
+			x64_at_index(ra, rx, (unsigned)g->b->insn[s->arg[1]].imm, 0));
+		return true;
+	}
+	return false;
+}
+
 void emit_binary(struct gen *g, const struct ir_insn *i, ir_ref v)
 {
 	ir_ref a = i->arg[0], b = i->arg[1];
@@ -76,6 +95,8 @@ void emit_binary(struct gen *g, const struct ir_insn *i, ir_ref v)
 	int32_t imm;
 	uint64_t c;
 
+	if (add_scaled(g, i, v))
+		return;
 	if (gen_const(g, a, &c) && ir_ops[i->op].commutative) {
 		a = i->arg[1];
 		b = i->arg[0];
