@@ -138,7 +138,7 @@ static void settles(void **state)
 		struct request r = {.loop = l};
 
 		io_loop_call(l, request_begin, &r);
-		assert_false(r.done);
+		assert_false(sync && r.done); /* a thread may have been there before us */
 		io_loop_settle(l);
 		assert_true(r.done);
 		r.done = false;
