@@ -155,7 +155,9 @@ struct lz4_pieces {
 	} piece[LZ4_PIECES_MAX];
 	unsigned count;
 	unsigned next; /* any thread: nobody has taken it or what follows */
-	int failed;    /* any thread: what was the first to go wrong, or 0 */
+	/* any thread: number and error of the first of them that went wrong, or ~0. What follows
+	   it goes wrong differently. */
+	uint64_t failed;
 	struct host_event began;
 };
 
@@ -206,13 +208,23 @@ static int unpack_piece(const struct lz4_pieces *p, unsigned n, uint8_t *buf, si
 
 static bool has_failed(const struct lz4_pieces *p)
 {
-	return __atomic_load_n(&p->failed, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&p->failed, __ATOMIC_ACQUIRE) != UINT64_MAX;
+}
+
+static void fail(struct lz4_pieces *p, unsigned n, int r)
+{
+	uint64_t mine = (uint64_t)n << 32 | (uint32_t)r;
+	uint64_t first = __atomic_load_n(&p->failed, __ATOMIC_ACQUIRE);
+
+	while (mine < first && !__atomic_compare_exchange_n(&p->failed, &first, mine, false,
+							    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		;
 }
 
 static void take_piece(struct lz4_pieces *p, unsigned n, uint8_t *buf, bool wait)
 {
-	int r, none = 0;
 	size_t len;
+	int r;
 
 	r = unpack_piece(p, n, buf, &len);
 	if (wait)
@@ -220,8 +232,7 @@ static void take_piece(struct lz4_pieces *p, unsigned n, uint8_t *buf, bool wait
 	if (!r && !has_failed(p))
 		r = p->put(p->opaque, (uint64_t)n * LZ4_CHUNK_MAX, buf, len);
 	if (r)
-		__atomic_compare_exchange_n(&p->failed, &none, r, false, __ATOMIC_ACQ_REL,
-					    __ATOMIC_ACQUIRE);
+		fail(p, n, r);
 }
 
 static void take_pieces(struct lz4_pieces *p, uint8_t *buf, bool wait)
@@ -267,7 +278,7 @@ int unpack_pieces(const uint8_t *in, size_t in_len, size_t len,
 		  int (*piece)(void *opaque, uint64_t at, const uint8_t *bytes, size_t len),
 		  void *opaque, struct error *err)
 {
-	struct lz4_pieces p = {.len = len, .put = piece, .opaque = opaque};
+	struct lz4_pieces p = {.len = len, .put = piece, .opaque = opaque, .failed = UINT64_MAX};
 	uint8_t *buf;
 	int r;
 
@@ -281,7 +292,7 @@ int unpack_pieces(const uint8_t *in, size_t in_len, size_t len,
 		return error_set(err, -ENOMEM, "out of memory for LZ4");
 	unpack_found(&p, buf);
 	free(buf);
-	return say_failed(p.failed, err);
+	return say_failed(has_failed(&p) ? (int)(uint32_t)p.failed : 0, err);
 }
 
 /* What the lz4 command writes unless told otherwise. */

@@ -216,7 +216,8 @@ static void many_pieces(void **state)
 	assert_int_equal(unpack_large(l, l->len - 1, -1), -ENOSPC);
 	assert_int_equal(unpack_large(l, 2 * CHUNK, -1), -ENOEXEC);
 	make_large(l, 2);
-	assert_int_equal(unpack_large(l, l->len, -1), -ENOEXEC);
+	for (unsigned times = 0; times < 20; times++) /* whoever is first */
+		assert_int_equal(unpack_large(l, l->len, -1), -ENOEXEC);
 	free(l);
 }
 

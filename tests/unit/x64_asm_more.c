@@ -101,6 +101,7 @@ static void moving(void **state)
 {
 	struct rig *r = *state;
 	uint8_t *to = malloc(2 * CODE_BYTES), *to2 = to + CODE_BYTES, *place[6];
+	const void *far = (const void *)((uintptr_t)r->code + 0x1234567);
 	uint32_t relative[8];
 	struct x64_moving m = {.from = r->code, .to = to, .to2 = to2};
 	const uint8_t *target[6];
@@ -109,13 +110,13 @@ static void moving(void **state)
 	r->a.relative = relative;
 	r->a.relative_max = ARRAY_LEN(relative);
 	place[0] = x64_jcc(&r->a, X64_NE, NULL); /* to the second part */
-	place[1] = x64_call(&r->a, r->code + 0x1234567);
+	place[1] = x64_call(&r->a, far);
 	place[2] = x64_jmp(&r->a, r->code);
 	m.split = (size_t)(r->a.at - r->code);
 	x64_lea_rip(&r->a, X64_RDX, place[1] - 1); /* back */
 	place[3] = r->a.at - 4;
 	x64_patch(place[0], r->a.at);
-	place[4] = x64_call(&r->a, r->code + 0x1234567);
+	place[4] = x64_call(&r->a, far);
 	place[5] = x64_jmp(&r->a, r->code + m.split);
 	m.bytes = (size_t)(r->a.at - r->code);
 	assert_int_equal(r->a.relative_count, 6);
