@@ -4,6 +4,8 @@
  * memory. Values that stand for guest registers (aliases of a pin, or in their home) are saved
  * before the guest register is overwritten.
  */
+#include <string.h>
+
 #include "engine/translate/x64/gen.h"
 
 struct bank {
@@ -24,8 +26,10 @@ static struct bank bank_of(struct gen *g, bool vec)
 
 void gen_reset(struct gen *g)
 {
-	for (unsigned i = 0; i < 16; i++)
+	for (unsigned i = 0; i < 16; i++) {
 		g->owner[i] = g->vec_owner[i] = IR_NONE;
+		g->distance_of[i] = 0;
+	}
 	for (unsigned i = 0; i < FRAME_INT_SLOTS; i++)
 		g->slot_owner[i] = IR_NONE;
 	for (unsigned i = 0; i < FRAME_VEC_SLOTS; i++)
@@ -36,6 +40,7 @@ void gen_reset(struct gen *g)
 	g->pending = (struct pending){0};
 	g->flags_at = g->packed_at = NULL;
 	g->rmw_address = IR_NONE;
+	g->address.base = X64_NO_REG;
 }
 
 int gen_state_reg(uint32_t offset)
@@ -161,6 +166,8 @@ static void evict(struct gen *g, struct bank *k, unsigned reg)
 {
 	ir_ref v = k->owner[reg];
 
+	if (!k->vec)
+		g->distance_of[reg] = 0;
 	k->owner[reg] = IR_NONE;
 	if (v == IR_NONE)
 		return;
@@ -197,7 +204,10 @@ static unsigned take_any(struct gen *g, struct bank *k)
 		unsigned r = k->temp[i], c;
 		if (*k->locked & gen_bit(r))
 			continue;
-		c = k->owner[r] == IR_NONE ? 0 : 1 + evict_cost(g, k->owner[r]);
+		if (k->owner[r] != IR_NONE)
+			c = 2 + evict_cost(g, k->owner[r]);
+		else
+			c = !k->vec && g->distance_of[r];
 		if (c < cost) {
 			cost = c;
 			best = r;
@@ -231,6 +241,8 @@ static void take(struct gen *g, struct bank *k, unsigned reg)
 				k->owner[r] = v;
 				k->owner[reg] = IR_NONE;
 				g->val[v].reg = (uint8_t)r;
+				if (!k->vec)
+					g->distance_of[r] = 0;
 				break;
 			}
 		}
@@ -259,6 +271,8 @@ static unsigned use(struct gen *g, ir_ref v, bool vec)
 
 static void bind(struct gen *g, struct bank *k, ir_ref v, unsigned reg)
 {
+	if (!k->vec)
+		g->distance_of[reg] = 0;
 	k->owner[reg] = v;
 	*k->locked |= gen_bit(reg);
 	g->val[v].reg = (uint8_t)reg;
@@ -377,8 +391,7 @@ static unsigned def(struct gen *g, ir_ref v, uint32_t keep, bool vec)
 		return g->val[v].reg;
 	for (unsigned i = 0; i < k.temp_count; i++) {
 		r = k.temp[i];
-		if (k.owner[r] == IR_NONE || (keep & gen_bit(r)) ||
-		    !gen_dies(g, k.owner[r]))
+		if (k.owner[r] == IR_NONE || (keep & gen_bit(r)) || !gen_dies(g, k.owner[r]))
 			continue;
 		g->val[k.owner[r]].reg = X64_NO_REG;
 		bind(g, &k, v, r);
@@ -519,12 +532,26 @@ static void end_bank(struct gen *g, struct bank k)
 	}
 }
 
+/* Cold code of this operation comes back to where these are kept. */
+static void note_distances(struct gen *g)
+{
+	uint16_t mask = 0;
+
+	for (unsigned r = 0; r < 16; r++)
+		if (g->distance_of[r])
+			mask |= (uint16_t)gen_bit(r);
+	for (; g->cold_done < g->cold_count; g->cold_done++)
+		g->cold[g->cold_done].distances = mask;
+}
+
 void gen_end_op(struct gen *g)
 {
 	end_bank(g, bank_of(g, false));
 	end_bank(g, bank_of(g, true));
 	if (g->rmw_address != IR_NONE)
 		g->locked |= gen_bit(g->rmw_reg);
+	note_distances(g);
+	g->address.base = X64_NO_REG;
 }
 
 static void spill_bank(struct gen *g, struct bank k)
@@ -546,6 +573,7 @@ void gen_spill_temps(struct gen *g)
 	gen_rmw_cancel(g);
 	spill_bank(g, bank_of(g, false));
 	spill_bank(g, bank_of(g, true));
+	memset(g->distance_of, 0, sizeof(g->distance_of)); /* for what clobbers them all */
 }
 
 struct place gen_place(struct gen *g, ir_ref v)

@@ -472,13 +472,16 @@ static void cold_one(struct gen *g, const struct cold *c)
 	switch (c->kind) {
 	case COLD_LOAD:
 		cold_load(g, c);
+		gen_cold_distances(g, c);
 		break;
 	case COLD_STORE:
 	case COLD_STORE_AGAIN:
 		cold_store(g, c);
+		gen_cold_distances(g, c);
 		break;
 	case COLD_ATOMIC:
 		cold_atomic(g, c);
+		gen_cold_distances(g, c);
 		break;
 	case COLD_DIVIDE:
 		cold_helper(g, c);
@@ -492,6 +495,7 @@ static void cold_one(struct gen *g, const struct cold *c)
 	case COLD_X87_ACCESS:
 		gen_cold_x87_access(g, c);
 		cold_call(g, c, g->thunks.x87_access);
+		gen_cold_distances(g, c);
 		break;
 	case COLD_X87_FLDCW:
 		x64_mov_mr(&g->a, 8, x64_at(X64_RBP, FRAME(arg[0])), c->reg);

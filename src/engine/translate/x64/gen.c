@@ -126,7 +126,7 @@ size_t gen_compile(struct gen *g, const struct gen_source *src, uint8_t *at, uin
 	g->guest_offset = g->page_offset;
 	g->guest_len = 0;
 	g->failed = false;
-	g->cold_count = g->link_count = g->fault_count = g->site_count = 0;
+	g->cold_count = g->cold_done = g->link_count = g->fault_count = g->site_count = 0;
 	gen_reset(g);
 	gen_analyze(g);
 	gen_prologue(g);

@@ -98,6 +98,7 @@ struct cold {
 	bool is_const;	  /* store: value is imm */
 	bool alone;	  /* load, store: first probe for this access only, at `address` */
 	int32_t zero;	  /* ... having cleared this slot of frame.group, a displacement or 0 */
+	uint16_t distances; /* access: registers that gen.distance_of speaks of behind it */
 	struct x64_mem address;
 	int32_t imm;
 	struct place place; /* COLD_STORE after a read of the same place: linear address */
@@ -264,12 +265,21 @@ struct gen {
 	struct gen_group group[GEN_GROUPS_MAX];
 	unsigned group_count;
 	uint16_t group_of[IR_BLOCK_MAX]; /* number + 1 of an access's group, or 0 */
+	/* ... whose distance to host memory is still in this temporary, or 0; nobody's otherwise. 0 there
+	 * means none, as in the slot. */
+	uint16_t distance_of[16];
+
+	/* The last address that was computed: a pinned register and a constant, if base is a register. */
+	struct {
+		uint8_t reg, base;
+		int32_t disp;
+	} address;
 
 	struct gen_site site[GEN_SITES_MAX];
 	unsigned site_count;
 
 	struct cold cold[GEN_COLD_MAX];
-	unsigned cold_count;
+	unsigned cold_count, cold_done; /* cold_done: of operations before this one */
 	struct gen_link link[GEN_LINKS_MAX];
 	unsigned link_count;
 	struct gen_fault fault[GEN_FAULTS_MAX];
@@ -467,6 +477,8 @@ struct cold *gen_cold_access(struct gen *g, unsigned kind, const struct ir_insn 
 /* Is the value read by load i written back to the same place by its instruction, by the way that keeps
  * its host address for it? */
 bool gen_is_rmw(const struct gen *g, const struct ir_insn *i);
+/* Cold code of an access may have made distances wrong. */
+void gen_cold_distances(struct gen *g, const struct cold *c);
 /* Cold code of a load or store: fill its site; try alone. Each falls through if it fails. */
 void gen_cold_site(struct gen *g, const struct cold *c);
 void gen_cold_alone(struct gen *g, const struct cold *c);

@@ -101,12 +101,16 @@ unsigned gen_address(struct gen *g, const struct ir_insn *i, bool *temp)
 	if (m.index != t) /* they may be all the temporaries there are */
 		g->locked &= ~gen_bit(m.index);
 	x64_lea(&g->a, 8, t, m);
+	g->address.reg = (uint8_t)t;
+	g->address.disp = m.disp;
+	g->address.base = m.index == X64_NO_REG && !is_temp(g, m.base) ? m.base : X64_NO_REG;
 	return t;
 }
 
-/* The same, but if the address is made of others in registers that can be kept until the access, *m is
- * these and the access need not wait for the sum. Otherwise m->base is the address. */
-static unsigned address_beside(struct gen *g, const struct ir_insn *i, bool *temp, struct x64_mem *m)
+/* The same, but if the address is made of others in registers that can be kept until the access, *m
+ * is these and the access need not wait for the sum. Otherwise m->base is the address. */
+static unsigned address_beside(struct gen *g, const struct ir_insn *i, bool *temp,
+			       struct x64_mem *m)
 {
 	unsigned ra;
 	ir_ref v;
@@ -165,11 +169,17 @@ uint8_t *gen_probe(struct gen *g, const struct gen_range *r, unsigned ra, unsign
 {
 	int32_t tags = tlb_at(r->mmu, r->write ? offsetof(struct x86_tlb_entry, tag_write)
 					       : offsetof(struct x86_tlb_entry, tag_read));
+	int32_t lo = r->lo;
+	unsigned first = ra;
 
-	if (!r->lo && host_cpu_has(&g->cpu, HOST_CPU_BMI2)) {
-		x64_rorx(&g->a, 4, t1, ra, GEN_TLB_SHIFT);
+	if (lo && g->address.reg == ra && g->address.base != X64_NO_REG && g->address.disp == -lo) {
+		first = g->address.base; /* without waiting for the sum */
+		lo = 0;
+	}
+	if (!lo && host_cpu_has(&g->cpu, HOST_CPU_BMI2)) {
+		x64_rorx(&g->a, 4, t1, first, GEN_TLB_SHIFT);
 	} else {
-		mov_or_lea(g, 4, t1, ra, r->lo);
+		mov_or_lea(g, 4, t1, first, lo);
 		x64_shift_ri(&g->a, X64_SHR, 4, t1, GEN_TLB_SHIFT);
 	}
 	x64_alu_ri(&g->a, X64_AND, 4, t1, GEN_TLB_MASK);
@@ -339,21 +349,58 @@ static void find(struct gen *g, struct cold *c, struct gen_group *p, const struc
 	}
 }
 
-/* Another access of group p: t1 becomes the distance. Returns the jump if there is none. */
-static uint8_t *group_test(struct gen *g, const struct gen_group *p, unsigned t1)
+static unsigned group_number(const struct gen *g, const struct gen_group *p)
 {
-	x64_mov_rm(&g->a, 8, t1, slot_of(p));
+	return (unsigned)(p - g->group) + 1;
+}
+
+/* The distance of group p, or NULL, in temporary t1 is left there for the others. */
+static void distance_keep(struct gen *g, const struct gen_group *p, unsigned t1)
+{
+	if (p && g->owner[t1] == IR_NONE)
+		g->distance_of[t1] = (uint16_t)group_number(g, p);
+}
+
+/* The register, locked, that still has the distance of group p; or X64_NO_REG. */
+static unsigned distance_kept(struct gen *g, const struct gen_group *p)
+{
+	for (unsigned k = 0; k < g->pins.temp_count; k++) {
+		unsigned r = g->pins.temp[k];
+
+		if (g->distance_of[r] == group_number(g, p) && !(g->locked & gen_bit(r))) {
+			g->locked |= gen_bit(r);
+			return r;
+		}
+	}
+	return X64_NO_REG;
+}
+
+/* Another access of group p: t1 becomes the distance, or is it, if it was kept. Returns the jump if
+ * there is none. */
+static uint8_t *group_test(struct gen *g, const struct gen_group *p, unsigned t1, bool kept)
+{
+	if (!kept)
+		x64_mov_rm(&g->a, 8, t1, slot_of(p));
 	x64_test_rr(&g->a, 8, t1, t1);
 	return x64_jcc(&g->a, X64_E, NULL);
 }
 
-/* Operand m in host memory: t1, the distance, may become part of the address. */
+/* Operand m in host memory: t1, the distance, may become part of the address, and is not to be kept
+ * then. */
 static struct x64_mem group_operand(struct gen *g, struct x64_mem m, unsigned t1)
 {
 	if (m.index == X64_NO_REG)
 		return x64_at_index(m.base, t1, 0, m.disp);
+	g->distance_of[t1] = 0;
 	x64_alu_rr(&g->a, X64_ADD, 8, t1, m.base);
 	return x64_at_index(t1, m.index, m.scale, m.disp);
+}
+
+void gen_cold_distances(struct gen *g, const struct cold *c)
+{
+	for (unsigned r = 0; r < 16; r++)
+		if (c->distances >> r & 1)
+			x64_mov_ri(&g->a, r, 0);
 }
 
 static struct cold *cold_alone(struct gen *g, unsigned kind, const struct ir_insn *i,
@@ -374,14 +421,22 @@ static void load_again(struct gen *g, const struct ir_insn *i, ir_ref v, const s
 	struct x64_mem m = operand(g, i, &base);
 	struct cold *c;
 	uint8_t *from;
+	bool kept;
 
+	t1 = distance_kept(g, p);
+	kept = t1 != X64_NO_REG;
 	d = vec ? gen_def_vec(g, v, 0) : gen_def(g, v, 0);
-	t1 = vec || (g->val[v].flags & VAL_ALIAS) || d == m.base || d == m.index ? gen_temp(g) : d;
-	from = group_test(g, p, t1);
+	if (!kept)
+		t1 = vec || (g->val[v].flags & VAL_ALIAS) || d == m.base || d == m.index
+			     ? gen_temp(g)
+			     : d;
+	from = group_test(g, p, t1, kept);
 	c = cold_alone(g, COLD_LOAD, i, m, t1, from);
 	c->reg2 = (uint8_t)d;
 	c->vec = vec;
 	c->vex = g->val[v].flags & VAL_VEX;
+	if (!kept && t1 != d)
+		distance_keep(g, p, t1);
 	load_from(g, i, v, d, group_operand(g, m, t1));
 	c->back = g->a.at;
 }
@@ -414,6 +469,7 @@ void emit_load(struct gen *g, const struct ir_insn *i, ir_ref v)
 	t2 = vec || pinned || d == ra ? gen_temp(g) : d;
 	c = gen_cold_access(g, COLD_LOAD, i, ra, NULL);
 	find(g, c, p, &range, ra, t1, t2);
+	distance_keep(g, p, t1);
 	c->reg2 = (uint8_t)d;
 	c->vec = vec;
 	c->vex = g->val[v].flags & VAL_VEX;
@@ -471,7 +527,7 @@ void emit_store(struct gen *g, const struct ir_insn *i, ir_ref v)
 {
 	struct gen_group *p = group_of(g, v);
 	ir_ref x = gen_rep(g, i->arg[1]), base;
-	bool vec = g->val[x].flags & VAL_VEC, temp, is_const, again = p && p->first != v;
+	bool vec = g->val[x].flags & VAL_VEC, temp, is_const, again = p && p->first != v, kept;
 	struct gen_range range = p ? range_of_group(p) : gen_range_of(i, true);
 	unsigned ra = X64_NO_REG, r = X64_NO_REG, t1, t2;
 	int32_t imm = 0;
@@ -497,15 +553,20 @@ void emit_store(struct gen *g, const struct ir_insn *i, ir_ref v)
 		r = gen_use_vec(g, x);
 	else if (!is_const)
 		r = gen_use(g, x);
-	t1 = gen_temp(g);
+	t1 = again ? distance_kept(g, p) : X64_NO_REG;
+	kept = t1 != X64_NO_REG;
+	if (!kept)
+		t1 = gen_temp(g);
 	if (again) {
-		from = group_test(g, p, t1);
+		from = group_test(g, p, t1, kept);
+		distance_keep(g, p, t1);
 		c = cold_alone(g, COLD_STORE, i, m, t1, from);
 		m = group_operand(g, m, t1);
 	} else {
 		t2 = gen_temp(g);
 		c = gen_cold_access(g, COLD_STORE, i, ra, NULL);
 		find(g, c, p, &range, ra, t1, t2);
+		distance_keep(g, p, t1);
 		m = x64_at_index(ra, t1, 0, 0);
 	}
 	c->reg2 = (uint8_t)r;
@@ -548,6 +609,7 @@ void gen_cold_alone(struct gen *g, const struct cold *c)
 		store_to(g, i, c, x64_at(c->reg, 0));
 	else
 		load_from(g, i, (ir_ref)c->index, c->reg2, x64_at(c->reg, 0));
+	gen_cold_distances(g, c);
 	x64_jmp(&g->a, c->back);
 	x64_patch(miss, g->a.at);
 	x64_pop(&g->a, y);
