@@ -7,6 +7,7 @@
 enum {
 	CODE_THUNK_BYTES = 16 << 10,
 	CODE_HEADER_BYTES = 16, /* before each block: its record's address */
+	CODE_ALIGN = 16,	/* of hot code; cold code is packed */
 	CODE_NO_PAGE = 0x7fffffff,
 };
 
@@ -203,7 +204,7 @@ unsigned code_drop(struct code *c, uint64_t gpa, size_t len)
 /* ---- adding */
 size_t code_bytes_max(const struct code *c)
 {
-	return (size_t)(c->segment[0].end - c->segment[0].rw) - CODE_HEADER_BYTES - 16;
+	return (size_t)(c->segment[0].end - c->segment[0].rw) - CODE_HEADER_BYTES - CODE_ALIGN;
 }
 
 void code_hold(struct code *c, uint64_t gpa, uint64_t gpa2)
@@ -236,7 +237,7 @@ static bool fits(struct code *c, const struct code_made *m)
 {
 	const struct segment *s = segment_now(c);
 
-	return (size_t)(s->cold - s->fill) >= CODE_HEADER_BYTES + m->bytes + 16 &&
+	return (size_t)(s->cold - s->fill) >= CODE_HEADER_BYTES + m->bytes + CODE_ALIGN &&
 	       blocks_room(c->blocks) >= record_bytes(m);
 }
 
@@ -320,7 +321,7 @@ static struct tblock *place(struct code *c, const struct code_made *m)
 	place_links(b, m);
 	place_faults(b, m);
 	place_code(b, m);
-	s->fill = rw + align_up(m->hot_bytes, 16);
+	s->fill = rw + align_up(m->hot_bytes, CODE_ALIGN);
 	s->cold = b->cold;
 	return b;
 }
