@@ -5,12 +5,9 @@
  */
 #include <string.h>
 
-#include "engine/engine.h"
-#include "host/host.h"
+#include "box.h"
 #include "ir/pass.h"
 #include "isa/x86/control.h"
-#include "isa/x86/cpuid.h"
-#include "isa/x86/fault.h"
 #include "isa/x86/lift.h"
 #include "isa/x86/mode.h"
 #include "isa/x86/segment.h"
@@ -43,30 +40,17 @@ enum { PT_P = 1, PT_W = 2, PT_U = 4 };
 #define PT_NX BIT(63)
 
 struct machine {
-	const struct engine *how;
+	struct box *box;
 	unsigned runs; /* of each case */
-	struct space space, ports;
-	uint8_t *ram;
-	struct x86_cpu *cpu;
-	struct x86_cpuid_model model;
-	struct x86_platform platform;
-	struct x86_decoder *decoder;
-	struct engine_group *group;
-	struct engine_cpu *engine;
 	struct ir_insn *ir;
 	char *text;
 };
 
 enum { TEXT_BYTES = 1 << 18 };
 
-static uint64_t now(void *opaque, struct x86_cpu *cpu)
-{
-	return 0;
-}
-
 static void set64(struct machine *m, uint32_t table, unsigned i, uint64_t v)
 {
-	store_le64(m->ram + table + 8 * i, v);
+	store_le64(m->box->ram + table + 8 * i, v);
 }
 
 static void make_tables(struct machine *m)
@@ -101,24 +85,22 @@ static void make_system(struct machine *m)
 	set64(m, GDT, SEL_TSS / 8,
 	      0x67 | (tss & 0xffffff) << 16 | 0x89ull << 40 | (tss >> 24 & 0xff) << 56);
 	set64(m, GDT, SEL_TSS / 8 + 1, tss >> 32);
-	store_le64(m->ram + TSS + 4, HIGH(STACK_TOP));
-	store_le16(m->ram + TSS + 102, 0x68);
+	store_le64(m->box->ram + TSS + 4, HIGH(STACK_TOP));
+	store_le16(m->box->ram + TSS + 102, 0x68);
 	for (unsigned v = 0; v < 32; v++) {
 		uint64_t at = HIGH(HANDLERS) + 16 * v;
 
-		m->ram[HANDLERS + 16 * v] = 0xf4;
+		m->box->ram[HANDLERS + 16 * v] = 0xf4;
 		set64(m, IDT, 2 * v,
 		      (at & 0xffff) | SEL_KERNEL64 << 16 | 0xeeull << 40 |
 			      (at >> 16 & 0xffff) << 48);
 		set64(m, IDT, 2 * v + 1, at >> 32);
 	}
-	memset(m->ram + CODE, CODE_FILL, CODE_BYTES);
+	memset(m->box->ram + CODE, CODE_FILL, CODE_BYTES);
 }
 
-static bool enter_long_mode(struct machine *m)
+static bool enter_long_mode(struct x86_cpu *cpu)
 {
-	struct x86_cpu *cpu = m->cpu;
-
 	x86_cpu_reset(cpu);
 	cpu->efer = X86_EFER_SCE | X86_EFER_LME | X86_EFER_NXE;
 	if (!x86_cr4_write(cpu, X86_CR4_PAE | X86_CR4_PGE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |
@@ -135,80 +117,60 @@ static bool enter_long_mode(struct machine *m)
 }
 
 /* All that the host can be asked about; sse3 and its kin have the same names there and here. */
-static void make_model(struct machine *m)
+static void cpuid_like_host(char *spec, size_t size)
 {
 	struct host_cpu real = host_cpu_detect();
-	char spec[256] = "max";
 	const char *name;
 	uint32_t bit;
 
+	snprintf(spec, size, "max");
 	for (unsigned k = 0; (name = host_cpu_feature_name(k, &bit)); k++) {
 		size_t n = strlen(spec);
 
 		if (!host_cpu_has(&real, bit))
-			snprintf(spec + n, sizeof(spec) - n, ",-%s", name);
+			snprintf(spec + n, size - n, ",-%s", name);
 	}
 	if (strcmp(spec, "max") != 0)
 		printf("as the host: %s\n", spec);
-	x86_cpuid_model_parse(&m->model, spec, 1, NULL);
 }
 
 struct machine *machine_create(const struct engine *how, const struct engine_config *with)
 {
 	struct machine *m = host_alloc(sizeof(*m));
-	struct engine_config cfg = *with;
+	char cpuid[256];
 
-	m->how = how;
 	/* Traces are made by having the interpreter carry out what is hot: code is run after that.
 	 */
 	m->runs = strcmp(how->name, "interpret") == 0 ? 1 : 2;
-	m->ram = host_ram_map(RAM_BYTES);
 	m->ir = host_alloc(IR_BLOCK_MAX * sizeof(*m->ir));
 	m->text = host_alloc(TEXT_BYTES);
-	space_init(&m->space, NULL, NULL, TRACE_MMIO);
-	space_init(&m->ports, NULL, NULL, TRACE_PIO);
-	space_map_ram(&m->space, 0, RAM_BYTES, m->ram, false);
-	m->cpu = host_alloc(align_up(sizeof(*m->cpu), 64));
-	make_model(m);
-	m->platform = (struct x86_platform){.opaque = m, .now_ns = now};
-	m->cpu->space = &m->space;
-	m->cpu->ports = &m->ports;
-	m->cpu->cpuid = &m->model;
-	m->cpu->platform = &m->platform;
-	m->cpu->apic_page = ~0ull;
+	cpuid_like_host(cpuid, sizeof(cpuid));
+	m->box = box_create(RAM_BYTES, cpuid, how, with);
+	if (!m->box)
+		return NULL;
 	make_tables(m);
 	make_system(m);
-	m->decoder = x86_decoder_create();
-	m->group = engine_group_create(1);
-	cfg.decoder = m->decoder;
-	if (!enter_long_mode(m) || how->cpu_create(&m->engine, m->group, m->cpu, &cfg, NULL) != 0)
+	if (!enter_long_mode(m->box->cpu))
 		return NULL;
-	engine_group_add(m->group, m->cpu);
 	return m;
 }
 
 void machine_destroy(struct machine *m)
 {
-	m->how->cpu_destroy(m->engine);
-	engine_group_destroy(m->group);
-	x86_decoder_destroy(m->decoder);
-	space_destroy(&m->space);
-	space_destroy(&m->ports);
-	host_ram_unmap(m->ram, RAM_BYTES);
+	box_destroy(m->box);
 	host_free(m->ir);
 	host_free(m->text);
-	host_free(m->cpu);
 	host_free(m);
 }
 
 const struct x86_decoder *machine_decoder(const struct machine *m)
 {
-	return m->decoder;
+	return m->box->decoder;
 }
 
 const struct x86_cpuid_model *machine_model(const struct machine *m)
 {
-	return &m->model;
+	return &m->box->model;
 }
 
 static void load_segments(struct x86_cpu *cpu, bool code64, bool code16)
@@ -284,8 +246,8 @@ static void save_fpu(const struct x86_cpu *cpu, struct oracle_state *s)
 /* From the frame of the exception that stopped the program. */
 static void save_case(struct machine *m, enum engine_exit why, struct oracle_state *s)
 {
-	const struct x86_cpu *cpu = m->cpu;
-	const uint8_t *frame = m->ram + STACK_TOP - 40;
+	const struct x86_cpu *cpu = m->box->cpu;
+	const uint8_t *frame = m->box->ram + STACK_TOP - 40;
 	uint64_t vector = (cpu->rip - HIGH(HANDLERS)) / 16;
 
 	memset(s, 0, sizeof(*s));
@@ -312,27 +274,26 @@ void machine_run(struct machine *m, const struct oracle_case *c, const uint8_t d
 	uint32_t at = CODE + (c->code_at - CODE_BASE);
 	enum engine_exit why;
 
-	memcpy(m->ram + at, c->bytes, c->len);
-	space_code_written(&m->space, at, c->len);
+	box_put(m->box, at, c->bytes, c->len);
 	for (unsigned i = 0; i < m->runs; i++) {
-		memcpy(m->ram + DATA, data, DATA_BYTES);
-		load_case(m->cpu, c);
-		why = m->how->run(m->engine, BUDGET);
+		memcpy(m->box->ram + DATA, data, DATA_BYTES);
+		load_case(m->box->cpu, c);
+		why = box_run(m->box, BUDGET);
 		save_case(m, why, &out->end);
 	}
-	memcpy(out->data, m->ram + DATA, DATA_BYTES);
-	memset(m->ram + at, CODE_FILL, c->len);
-	space_code_written(&m->space, at, c->len);
+	memcpy(out->data, m->box->ram + DATA, DATA_BYTES);
+	memset(m->box->ram + at, CODE_FILL, c->len);
+	space_code_written(&m->box->space, at, c->len);
 }
 
 void machine_print_ir(struct machine *m, const struct oracle_case *c, uint64_t disabled, FILE *f)
 {
 	struct ir_block b;
 
-	load_case(m->cpu, c);
+	load_case(m->box->cpu, c);
 	ir_block_init(&b, &x86_isa, m->ir, IR_BLOCK_MAX);
-	if (x86_lift_block(m->decoder, c->bytes, c->len, m->cpu->mode, &m->model, CASE_INSNS_MAX,
-			   &b) != X86_DECODE_OK)
+	if (x86_lift_block(m->box->decoder, c->bytes, c->len, m->box->cpu->mode, &m->box->model,
+			   CASE_INSNS_MAX, &b) != X86_DECODE_OK)
 		return;
 	ir_print(&b, m->text, TEXT_BYTES);
 	fprintf(f, "lifted:\n%s", m->text);

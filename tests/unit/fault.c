@@ -4,7 +4,7 @@
 
 static void real_mode(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	store_le16(b->ram + 6 * 4, 0x123);
@@ -25,7 +25,7 @@ static void real_mode(void **state)
 
 static void real_mode_short_table(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 
 	b->cpu->idtr.limit = 8 * 4 + 3; /* up to #DF: a #GP becomes a double fault */
 	store_le16(b->ram + 8 * 4, 0x77);
@@ -39,7 +39,7 @@ static void real_mode_short_table(void **state)
 
 static void same_ring(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	enter_protected(b, 0);
@@ -57,7 +57,7 @@ static void same_ring(void **state)
 
 static void to_inner_ring(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	enter_protected(b, 3);
@@ -86,7 +86,7 @@ static void to_inner_ring(void **state)
 
 static void gate_16(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 
 	enter_protected(b, 0);
 	set_gate(b, 0x30, SEL_CODE0, HANDLER, A_INT16);
@@ -99,7 +99,7 @@ static void gate_16(void **state)
 
 static void long_mode(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	enter_long(b, 3);
@@ -130,7 +130,7 @@ static void long_mode(void **state)
 
 static void interrupt_stack_table(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	enter_long(b, 0);
@@ -152,7 +152,7 @@ static void interrupt_stack_table(void **state)
 
 static void gate_checks(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	enter_protected(b, 3);
@@ -182,7 +182,7 @@ static void gate_checks(void **state)
 
 static void bad_inner_stack(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	enter_protected(b, 3);
@@ -198,7 +198,7 @@ static void bad_inner_stack(void **state)
 
 static void double_and_triple(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	enter_protected(b, 0);
@@ -226,7 +226,7 @@ static void double_and_triple(void **state)
 
 static void stack_fault_changes_nothing(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	enter_protected(b, 3);
@@ -243,7 +243,7 @@ static void stack_fault_changes_nothing(void **state)
 /* Deeper than a translator may keep calls, and more than once. */
 static void deep_calls_return(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 
 	enter_long(b, 0);
 	b->cpu->gpr[X86_RSP] = 0x80000;
@@ -262,7 +262,7 @@ static void deep_calls_return(void **state)
 /* A return to an address that is not canonical, again and again. */
 static void return_to_nowhere(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	enter_long(b, 0);
@@ -280,7 +280,7 @@ static void return_to_nowhere(void **state)
 	}
 }
 
-static void enter_vm86(struct sysbox *b, uint64_t flags)
+static void enter_vm86(struct box *b, uint64_t flags)
 {
 	struct x86_cpu *cpu = b->cpu;
 	static const uint16_t sels[6] = {0x100, CODE >> 4, 0x700, 0x200, 0x300, 0x400};
@@ -306,7 +306,7 @@ static void enter_vm86(struct sysbox *b, uint64_t flags)
 
 static void vm86_to_handler(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	enter_vm86(b, X86_IF);
@@ -333,7 +333,7 @@ static void vm86_to_handler(void **state)
 
 static void vm86_int_n(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	enter_vm86(b, 0);
@@ -368,7 +368,7 @@ static void vm86_int_n(void **state)
 
 static void sti_shadow_and_halt(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	store_le16(b->ram + 0x40 * 4, HANDLER);
@@ -391,7 +391,7 @@ static void sti_shadow_and_halt(void **state)
 
 static void mov_ss_holds_off_nmi(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	store_le16(b->ram + 2 * 4, HANDLER);
@@ -416,7 +416,7 @@ static void mov_ss_holds_off_nmi(void **state)
 
 static void single_step(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	enter_protected(b, 3);
@@ -432,7 +432,7 @@ static void single_step(void **state)
 
 static void execute_breakpoint(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	enter_protected(b, 0);
@@ -455,7 +455,7 @@ static void execute_breakpoint(void **state)
 
 static void debug_register_trap(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 	uint64_t v;
 
@@ -475,7 +475,7 @@ static void debug_register_trap(void **state)
 
 static void init_and_sipi(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	cpu->index = 1;

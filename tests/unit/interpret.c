@@ -2,101 +2,31 @@
  * block, self-modifying code, and the flag and address fusions of its lowering. */
 #include "test.h"
 
-#include "engine/engine.h"
+#include "box.h"
 #include "engine_choice.h"
-#include "host/host.h"
-#include "isa/x86/cpuid.h"
-#include "isa/x86/decode.h"
-#include "isa/x86/fault.h"
-#include "isa/x86/mmu.h"
 
 enum { RAM_BYTES = 1 << 20, CODE = 0x1000 };
 
-struct box {
-	struct space space, ports;
-	uint8_t *ram;
-	struct x86_cpu *cpu;
-	struct x86_cpuid_model model;
-	struct x86_decoder *decoder;
-	struct engine_group *group;
-	struct engine_cpu *engine;
-	struct x86_platform platform;
-	uint32_t edx;	/* at the start */
-	uint64_t acked; /* RIP when the interrupt was asked for */
-};
-
-static uint64_t now(void *opaque, struct x86_cpu *cpu)
-{
-	return x86_insns_now(cpu);
-}
-
-/* A spurious one. */
-static int intr_ack(void *opaque, struct x86_cpu *cpu)
-{
-	struct box *b = opaque;
-
-	__atomic_fetch_and((uint32_t *)&cpu->request, ~X86_REQ_INTR, __ATOMIC_SEQ_CST);
-	b->acked = cpu->rip;
-	return -1;
-}
-
-/* A CPU in flat 32-bit protected mode at CODE, no interrupts. */
 static int setup(void **state)
 {
-	struct box *b = host_alloc(sizeof(*b));
-	struct engine_config cfg = {.hot_threshold = 1};
+	struct box *b = box_create(RAM_BYTES, "max", engine_choice(), NULL);
 
-	b->ram = host_ram_map(RAM_BYTES);
-	space_init(&b->space, NULL, NULL, TRACE_MMIO);
-	space_init(&b->ports, NULL, NULL, TRACE_PIO);
-	space_map_ram(&b->space, 0, RAM_BYTES, b->ram, false);
-	b->cpu = host_alloc(align_up(sizeof(*b->cpu), 64));
-	x86_cpuid_model_parse(&b->model, "max", 1, NULL);
-	b->cpu->space = &b->space;
-	b->cpu->ports = &b->ports;
-	b->cpu->cpuid = &b->model;
-	b->platform.now_ns = now;
-	b->platform.intr_ack = intr_ack;
-	b->platform.opaque = b;
-	b->cpu->platform = &b->platform;
-	b->cpu->apic_page = ~0ull;
-	x86_cpu_reset(b->cpu);
-	b->cpu->cr0 |= X86_CR0_PE;
-	for (int s = 0; s < 6; s++)
-		b->cpu->seg[s] = (struct x86_seg){.sel = (uint16_t)(s == X86_CS ? 8 : 16),
-						  .attr = s == X86_CS ? 0xc09b : 0xc093,
-						  .limit = ~0u};
-	b->cpu->rip = CODE;
-	b->cpu->gpr[X86_RSP] = 0x8000;
-	x86_mode_update(b->cpu);
-	b->decoder = x86_decoder_create();
-	b->group = engine_group_create(1);
-	cfg.decoder = b->decoder;
-	assert_int_equal(engine_choice()->cpu_create(&b->engine, b->group, b->cpu, &cfg, NULL), 0);
-	engine_group_add(b->group, b->cpu);
+	assert_non_null(b);
+	box_enter_flat(b, CODE, 0x8000);
 	*state = b;
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	struct box *b = *state;
-
-	engine_choice()->cpu_destroy(b->engine);
-	engine_group_destroy(b->group);
-	x86_decoder_destroy(b->decoder);
-	space_destroy(&b->space);
-	space_destroy(&b->ports);
-	host_ram_unmap(b->ram, RAM_BYTES);
-	host_free(b->cpu);
-	host_free(b);
+	box_destroy(*state);
 	return 0;
 }
 
 static enum engine_exit run(struct box *b, const char *code, size_t len, uint64_t insns)
 {
-	memcpy(b->ram + CODE, code, len);
-	return engine_choice()->run(b->engine, insns);
+	box_put(b, CODE, code, len);
+	return box_run(b, insns);
 }
 
 #define RUN(b, code, insns) run(b, code, sizeof(code) - 1, insns)
@@ -164,12 +94,12 @@ static void memory_forms(void **state)
 static void code_that_changes_itself(void **state)
 {
 	struct box *b = *state;
+	uint32_t edx = (uint32_t)b->cpu->gpr[X86_RDX];
 
 	/* mov byte [CODE+8],0x42 (inc edx); inc eax at +7, +8; jmp $-2 */
-	b->edx = (uint32_t)b->cpu->gpr[X86_RDX];
 	RUN(b, "\xc6\x05\x08\x10\0\0\x42\x40\x40\xeb\xfe", 3);
 	assert_int_equal(b->cpu->gpr[X86_RAX], 1);
-	assert_int_equal((uint32_t)b->cpu->gpr[X86_RDX], b->edx + 1);
+	assert_int_equal((uint32_t)b->cpu->gpr[X86_RDX], edx + 1);
 	assert_int_equal(b->cpu->rip, CODE + 9);
 	assert_true(b->cpu->counter[COUNTER_SELF_MODIFY] >= 1);
 }
@@ -214,7 +144,7 @@ static void written_code_behind_jumps(void **state)
 	/* and where only one does */
 	b->cpu->rip = CODE;
 	b->cpu->gpr[X86_RSI] = b->cpu->gpr[X86_RDI] = ROUTINE + MOVED;
-	engine_choice()->run(b->engine, 1 + 10 * 8 + 1 + 6);
+	box_run(b, 1 + 10 * 8 + 1 + 6);
 	assert_int_equal((uint32_t)b->cpu->gpr[X86_RBX], ebx + 2 * (20 - 2));
 }
 
@@ -234,11 +164,10 @@ static void jumps_in_the_shadow(void **state)
 	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++)
 		for (unsigned times = 0; times < 3; times++) {
 			b->cpu->rip = CODE;
-			b->acked = 0;
+			b->acked_rip = 0;
 			x86_request(b->cpu, X86_REQ_INTR);
-			space_code_written(&b->space, CODE, sizeof(row[i].code));
 			run(b, row[i].code, row[i].len, 5);
-			assert_int_equal(b->acked, CODE + row[i].to);
+			assert_int_equal(b->acked_rip, CODE + row[i].to);
 			assert_false(b->cpu->rflags & X86_IF);
 		}
 }
@@ -262,8 +191,6 @@ static void fill_over_code(void **state)
 	assert_in_range(b->cpu->counter[COUNTER_SELF_MODIFY], 1, 3);
 }
 
-/* A repeated instruction that stops half-way leaves the block in its middle: what follows has not
- * been carried out and does not count. */
 /* A device fills a row of pages that hold code: what is in others stays. */
 static void only_written_pages_are_dropped(void **state)
 {
@@ -276,14 +203,16 @@ static void only_written_pages_are_dropped(void **state)
 	b->cpu->rip = FIRST;
 	for (unsigned i = 0; i < PAGES; i++)
 		memcpy(b->ram + FIRST + i * PAGE_BYTES, next_page, sizeof(next_page));
-	assert_int_equal(engine_choice()->run(b->engine, PAGES), ENGINE_EXIT_BUDGET);
+	assert_int_equal(box_run(b, PAGES), ENGINE_EXIT_BUDGET);
 	lifted = b->cpu->counter[COUNTER_BLOCKS_LIFTED];
 	assert_true(space_write(&b->space, FIRST, data, sizeof(data)));
 	b->cpu->rip = FIRST + WRITTEN * PAGE_BYTES;
-	engine_choice()->run(b->engine, PAGES - WRITTEN);
+	box_run(b, PAGES - WRITTEN);
 	assert_int_equal(b->cpu->counter[COUNTER_BLOCKS_LIFTED], lifted);
 }
 
+/* A repeated instruction that stops half-way leaves the block in its middle: what follows has not
+ * been carried out and does not count. */
 static void middle_exits_give_back(void **state)
 {
 	struct box *b = *state;

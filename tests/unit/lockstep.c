@@ -117,7 +117,7 @@ static const struct engine wrong_engine = {
 
 static void port_write(void *opaque, uint64_t off, uint64_t v, unsigned bytes)
 {
-	struct sysbox *b = opaque;
+	struct box *b = opaque;
 
 	(void)bytes;
 	if (off == 0)
@@ -129,14 +129,14 @@ static void port_write(void *opaque, uint64_t off, uint64_t v, unsigned bytes)
 static const struct io_ops ports = {NULL, port_write, 1};
 
 struct pair {
-	struct sysbox *b;
+	struct box *b;
 	struct engine_cpu *e;
 };
 
-static struct sysbox *box_open(void)
+static struct box *box_open(void)
 {
 	void *state;
-	struct sysbox *b;
+	struct box *b;
 
 	sysbox_setup(&state);
 	b = state;
@@ -161,7 +161,7 @@ static struct pair pair_open(enum wrong wrong)
 	return p;
 }
 
-static void box_close(struct sysbox *b)
+static void box_close(struct box *b)
 {
 	void *state = b;
 
@@ -198,7 +198,7 @@ static const char turns[] = "\x41"	       /* inc cx */
 /* adc bx, 0; jmp: where flags matter. */
 static const char carries[] = "\x83\xd3\x00\xeb\xfb";
 
-static void load(struct sysbox *b, const char *code, size_t len)
+static void load(struct box *b, const char *code, size_t len)
 {
 	memcpy(b->ram + CODE, code, len);
 }
@@ -296,7 +296,7 @@ static void finds_lost_interrupts(void **state)
 static void agrees(const char *code, size_t len, enum wrong wrong, uint64_t step)
 {
 	struct pair p = pair_open(wrong);
-	struct sysbox *plain = box_open();
+	struct box *plain = box_open();
 	const struct field *f;
 
 	load(p.b, code, len);

@@ -6,13 +6,13 @@
 
 enum { ROM = 0x100000, DEVICE = 0x110000, ROUNDS = 200, RUN_INSNS = 4000 };
 
-static void begin(struct sysbox *b)
+static void begin(struct box *b)
 {
 	enter_long(b, 0);
 	memset(b->cpu->gpr, 0, sizeof(b->cpu->gpr));
 }
 
-static void expect(const struct sysbox *b, unsigned reg, uint64_t v)
+static void expect(const struct box *b, unsigned reg, uint64_t v)
 {
 	assert_int_equal(b->cpu->gpr[reg], v);
 }
@@ -38,7 +38,7 @@ static void device_write(void *opaque, uint64_t off, uint64_t v, unsigned bytes)
 /* What a call stores there is lost. */
 static void stack_in_rom(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	uint8_t *rom = host_ram_map(PAGE_BYTES);
 
 	store_le64(rom + PAGE_BYTES - 8, CODE + 20);
@@ -53,7 +53,7 @@ static void stack_in_rom(void **state)
 static void stack_in_a_device(void **state)
 {
 	static const struct io_ops ops = {device_read, device_write, 8};
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	unsigned writes = 0;
 
 	space_map_io(&b->space, "stack", DEVICE, PAGE_BYTES, &ops, &writes);
@@ -66,7 +66,7 @@ static void stack_in_a_device(void **state)
 
 static void stack_in_memory(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 
 	begin(b);
 	RUN(b, BARE("\x00\x60\x00\x00"), RUN_INSNS);
@@ -79,7 +79,7 @@ static void stack_in_memory(void **state)
  * next; f: mov [rbx], rdx; ret; other: inc esi; next: dec ecx; jne again; jmp self */
 static void replaced(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 
 	begin(b);
 	RUN(b,
@@ -94,7 +94,7 @@ static void replaced(void **state)
 /* ... f: push rax; mov qword [rsp+16], 7; add qword [rsp+8], 2; pop rdi; ret: over the inc */
 static void added_to(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 
 	begin(b);
 	RUN(b,
@@ -114,7 +114,7 @@ static void added_to(void **state)
 
 static void nested(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 
 	begin(b);
 	RUN(b, NESTED, RUN_INSNS);
@@ -127,7 +127,7 @@ static void nested(void **state)
 /* The same, stopped in the middle of a round. */
 static void counted(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 
 	begin(b);
 	RUN(b, NESTED, 2 + 12 * 150 + 5);

@@ -4,7 +4,7 @@
 
 static void unreal_mode(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 	uint64_t lin;
 
@@ -21,7 +21,7 @@ static void unreal_mode(void **state)
 
 static void linear_checks(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 	uint64_t lin;
 
@@ -43,7 +43,7 @@ static void linear_checks(void **state)
 
 static void load_checks(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	enter_protected(b, 3);
@@ -61,7 +61,7 @@ static void load_checks(void **state)
 
 static void ldt(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	enter_protected(b, 0);
@@ -76,7 +76,7 @@ static void ldt(void **state)
 
 static void far_to_ring0_and_back(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	enter_protected(b, 3);
@@ -106,7 +106,7 @@ static void far_to_ring0_and_back(void **state)
 
 static void gate_privilege(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	enter_protected(b, 3);
@@ -122,7 +122,7 @@ static void gate_privilege(void **state)
 
 static void conforming_code(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	enter_protected(b, 3);
@@ -135,7 +135,7 @@ static void conforming_code(void **state)
 
 static void returns_refuse(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	enter_protected(b, 3);
@@ -157,7 +157,7 @@ static void returns_refuse(void **state)
 
 static void iret_masks_flags(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	enter_protected(b, 3);
@@ -173,7 +173,7 @@ static void iret_masks_flags(void **state)
 
 static void iret_to_16_bit_stack(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	enter_protected(b, 0);
@@ -190,7 +190,7 @@ static void iret_to_16_bit_stack(void **state)
 
 static void queries(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 	uint32_t v = 0;
 	bool ok;
@@ -217,7 +217,7 @@ static void queries(void **state)
 
 static void port_rights(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 	uint8_t *map = b->ram + TSS + 0x68 + 32;
 
@@ -236,7 +236,7 @@ static void port_rights(void **state)
 
 static void fast_calls(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	enter_long(b, 3);
@@ -282,7 +282,7 @@ static void fast_calls(void **state)
 
 static void control_registers(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	expect_fault(b, x86_cr0_write(cpu, X86_CR0_PG), X86_FAULT_GP, 0);
@@ -311,7 +311,7 @@ static void control_registers(void **state)
 
 static void boot_sequence(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	/* The way every loader goes: lgdt [0x500]; mov eax,cr0; or al,1; mov cr0,eax;
@@ -345,7 +345,7 @@ static void boot_sequence(void **state)
 
 static void long_instructions(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	enter_long(b, 0);
@@ -375,7 +375,7 @@ static void long_instructions(void **state)
 
 static void umip_and_privilege(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	enter_long(b, 3);
@@ -395,7 +395,7 @@ static void umip_and_privilege(void **state)
 
 static void ports(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	/* in al,0x81; mov dx,0x80; out dx,ax; mov di,0x700; mov cx,3; rep insb; in eax,dx */

@@ -7,14 +7,9 @@
 
 #include "test.h"
 
-#include "engine/engine.h"
+#include "box.h"
 #include "engine_choice.h"
-#include "host/host.h"
 #include "isa/x86/control.h"
-#include "isa/x86/cpuid.h"
-#include "isa/x86/decode.h"
-#include "isa/x86/fault.h"
-#include "isa/x86/mmu.h"
 #include "isa/x86/mode.h"
 #include "isa/x86/segment.h"
 
@@ -69,30 +64,17 @@ enum {
 	F_16 = 0x0,
 };
 
-struct sysbox {
-	struct space space, ports;
-	uint8_t *ram;
-	struct x86_cpu *cpu;
-	struct x86_cpuid_model model;
-	struct x86_platform platform;
-	struct x86_decoder *decoder;
-	struct engine_group *group;
-	struct engine_cpu *engine;
-	int vector;	     /* what intr_ack answers */
-	uint64_t port_value; /* last written to port 0x80 */
-};
-
-static inline uint32_t ram32(const struct sysbox *b, uint32_t at)
+static inline uint32_t ram32(const struct box *b, uint32_t at)
 {
 	return load_le32(b->ram + at);
 }
 
-static inline uint64_t ram64(const struct sysbox *b, uint32_t at)
+static inline uint64_t ram64(const struct box *b, uint32_t at)
 {
 	return load_le64(b->ram + at);
 }
 
-static inline void set_desc(struct sysbox *b, unsigned sel, uint32_t base, uint32_t limit,
+static inline void set_desc(struct box *b, unsigned sel, uint32_t base, uint32_t limit,
 			    unsigned access, unsigned flags)
 {
 	uint8_t *p = b->ram + GDT + (sel & ~7u);
@@ -103,7 +85,7 @@ static inline void set_desc(struct sysbox *b, unsigned sel, uint32_t base, uint3
 }
 
 /* A call gate in the GDT. */
-static inline void set_call_gate(struct sysbox *b, unsigned at, unsigned sel, uint32_t off,
+static inline void set_call_gate(struct box *b, unsigned at, unsigned sel, uint32_t off,
 				 unsigned access, unsigned params)
 {
 	uint8_t *p = b->ram + GDT + at;
@@ -112,7 +94,7 @@ static inline void set_call_gate(struct sysbox *b, unsigned at, unsigned sel, ui
 	store_le32(p + 4, (off & 0xffff0000u) | access << 8 | params);
 }
 
-static inline void set_gate(struct sysbox *b, unsigned vector, unsigned sel, uint32_t off,
+static inline void set_gate(struct box *b, unsigned vector, unsigned sel, uint32_t off,
 			    unsigned access)
 {
 	bool wide = x86_long_mode(b->cpu);
@@ -124,7 +106,7 @@ static inline void set_gate(struct sysbox *b, unsigned vector, unsigned sel, uin
 		store_le64(p + 8, 0);
 }
 
-static inline void set_tss(struct sysbox *b)
+static inline void set_tss(struct box *b)
 {
 	memset(b->ram + TSS, 0, 0x200);
 	if (x86_long_mode(b->cpu)) {
@@ -136,37 +118,7 @@ static inline void set_tss(struct sysbox *b)
 	store_le16(b->ram + TSS + 102, 0x68 + 32); /* I/O bitmap after the redirection bitmap */
 }
 
-static inline uint64_t sysbox_now(void *opaque, struct x86_cpu *cpu)
-{
-	(void)opaque;
-	return x86_insns_now(cpu);
-}
-
-static inline int sysbox_ack(void *opaque, struct x86_cpu *cpu)
-{
-	struct sysbox *b = opaque;
-
-	__atomic_fetch_and((uint32_t *)&cpu->request, ~(uint32_t)X86_REQ_INTR, __ATOMIC_SEQ_CST);
-	return b->vector;
-}
-
-static inline uint64_t sysbox_port_read(void *opaque, uint64_t off, unsigned bytes)
-{
-	(void)opaque, (void)bytes;
-	return 0xa0 + off;
-}
-
-static inline void sysbox_port_write(void *opaque, uint64_t off, uint64_t v, unsigned bytes)
-{
-	struct sysbox *b = opaque;
-
-	(void)off, (void)bytes;
-	b->port_value = v;
-}
-
-static const struct io_ops sysbox_ports = {sysbox_port_read, sysbox_port_write, 1};
-
-static inline void set_fixed_gdt(struct sysbox *b)
+static inline void set_fixed_gdt(struct box *b)
 {
 	set_desc(b, SEL_CODE0, 0, 0xfffff, A_CODE0, F_32);
 	set_desc(b, SEL_DATA0, 0, 0xfffff, A_DATA0, F_32);
@@ -184,57 +136,27 @@ static inline void set_fixed_gdt(struct sysbox *b)
 /* Real mode at CODE, stack at STACK0, IVT at 0. */
 static inline int sysbox_setup(void **state)
 {
-	struct sysbox *b = host_alloc(sizeof(*b));
-	struct engine_config cfg = {.hot_threshold = 1};
+	struct box *b = box_create(RAM_BYTES, "max", engine_choice(), NULL);
 
-	b->ram = host_ram_map(RAM_BYTES);
-	space_init(&b->space, NULL, NULL, TRACE_MMIO);
-	space_init(&b->ports, NULL, NULL, TRACE_PIO);
-	space_map_ram(&b->space, 0, RAM_BYTES, b->ram, false);
-	space_map_io(&b->ports, "test", 0x80, 4, &sysbox_ports, b);
-	b->cpu = host_alloc(align_up(sizeof(*b->cpu), 64));
-	x86_cpuid_model_parse(&b->model, "max", 1, NULL);
-	b->platform =
-		(struct x86_platform){.opaque = b, .intr_ack = sysbox_ack, .now_ns = sysbox_now};
-	b->cpu->space = &b->space;
-	b->cpu->ports = &b->ports;
-	b->cpu->cpuid = &b->model;
-	b->cpu->platform = &b->platform;
-	b->cpu->apic_page = ~0ull;
-	x86_cpu_reset(b->cpu);
+	assert_non_null(b);
 	x86_seg_load_real(b->cpu, X86_CS, 0);
 	b->cpu->rip = CODE;
 	b->cpu->gpr[X86_RSP] = STACK0;
 	x86_mode_update(b->cpu);
 	set_fixed_gdt(b);
 	b->cpu->gdtr = (struct x86_table){GDT, GDT_BYTES - 1};
-	b->decoder = x86_decoder_create();
-	b->group = engine_group_create(1);
-	cfg.decoder = b->decoder;
-	assert_int_equal(
-		engine_choice()->cpu_create(&b->engine, b->group, b->cpu, &cfg, NULL), 0);
-	engine_group_add(b->group, b->cpu);
 	*state = b;
 	return 0;
 }
 
 static inline int sysbox_teardown(void **state)
 {
-	struct sysbox *b = *state;
-
-	engine_choice()->cpu_destroy(b->engine);
-	engine_group_destroy(b->group);
-	x86_decoder_destroy(b->decoder);
-	space_destroy(&b->space);
-	space_destroy(&b->ports);
-	host_ram_unmap(b->ram, RAM_BYTES);
-	host_free(b->cpu);
-	host_free(b);
+	box_destroy(*state);
 	return 0;
 }
 
 /* CS and SS (and DS..GS) straight into their registers, for privilege cpl. */
-static inline void enter_ring(struct sysbox *b, unsigned cs, unsigned data, uint64_t sp)
+static inline void enter_ring(struct box *b, unsigned cs, unsigned data, uint64_t sp)
 {
 	struct x86_cpu *cpu = b->cpu;
 	unsigned cpl = cs & 3;
@@ -256,7 +178,7 @@ static inline void enter_ring(struct sysbox *b, unsigned cs, unsigned data, uint
 }
 
 /* 32-bit protected mode, ring 0 or 3, with TSS and IDT. */
-static inline void enter_protected(struct sysbox *b, unsigned cpl)
+static inline void enter_protected(struct box *b, unsigned cpl)
 {
 	struct x86_cpu *cpu = b->cpu;
 
@@ -270,7 +192,7 @@ static inline void enter_protected(struct sysbox *b, unsigned cpl)
 }
 
 /* 64-bit mode with real page tables (one to one, user), ring 0 or 3. */
-static inline void enter_long(struct sysbox *b, unsigned cpl)
+static inline void enter_long(struct box *b, unsigned cpl)
 {
 	struct x86_cpu *cpu = b->cpu;
 
@@ -291,7 +213,7 @@ static inline void enter_long(struct sysbox *b, unsigned cpl)
 		enter_ring(b, SEL_USER64, SEL_DATA3, STACK3);
 }
 
-static inline void expect_fault(struct sysbox *b, bool ok, int vector, uint32_t error)
+static inline void expect_fault(struct box *b, bool ok, int vector, uint32_t error)
 {
 	assert_false(ok);
 	assert_int_equal(b->cpu->exit_code, X86_EXIT_FAULT);
@@ -301,19 +223,18 @@ static inline void expect_fault(struct sysbox *b, bool ok, int vector, uint32_t 
 	b->cpu->fault.vector = -1;
 }
 
-static inline void raise_error(struct sysbox *b, enum x86_vector v, uint32_t error)
+static inline void raise_error(struct box *b, enum x86_vector v, uint32_t error)
 {
 	x86_fault_raise_error(b->cpu, v, error);
 	x86_fault_deliver(b->cpu, b->cpu->rip);
 }
 
 /* Put code at CODE and run that many instructions. */
-static inline enum engine_exit sysbox_run(struct sysbox *b, const char *code, size_t len,
+static inline enum engine_exit sysbox_run(struct box *b, const char *code, size_t len,
 					  uint64_t insns)
 {
-	memcpy(b->ram + CODE, code, len);
-	space_code_written(&b->space, CODE, len);
-	return engine_choice()->run(b->engine, insns);
+	box_put(b, CODE, code, len);
+	return box_run(b, insns);
 }
 
 #define RUN(b, code, insns) sysbox_run(b, code, sizeof(code) - 1, insns)

@@ -4,7 +4,7 @@
 
 enum { TASK_CODE = 0xa000, TASK_STACK = 0x5000, TSS_C = 0x3400, SEL_TSS_C = 0x80 };
 
-static void put_tss32(struct sysbox *b, uint32_t at, uint32_t eip, unsigned cs, unsigned data,
+static void put_tss32(struct box *b, uint32_t at, uint32_t eip, unsigned cs, unsigned data,
 		      uint32_t esp)
 {
 	uint8_t *t = b->ram + at;
@@ -18,21 +18,21 @@ static void put_tss32(struct sysbox *b, uint32_t at, uint32_t eip, unsigned cs, 
 		store_le16(t + 0x48 + 4 * s, (uint16_t)(s == X86_CS ? cs : data));
 }
 
-static void setup_b(struct sysbox *b)
+static void setup_b(struct box *b)
 {
 	enter_protected(b, 0);
 	set_desc(b, SEL_TSS_B, TSS_B, 103, A_TSS32, 0);
 	put_tss32(b, TSS_B, TASK_CODE, SEL_CODE0, SEL_DATA0, TASK_STACK);
 }
 
-static unsigned tss_type(const struct sysbox *b, unsigned sel)
+static unsigned tss_type(const struct box *b, unsigned sel)
 {
 	return b->ram[GDT + sel + 5] & 15;
 }
 
 static void call_and_return(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	setup_b(b);
@@ -76,7 +76,7 @@ static void call_and_return(void **state)
 
 static void jump_to_ring3(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	setup_b(b);
@@ -93,7 +93,7 @@ static void jump_to_ring3(void **state)
 
 static void task_16(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 	uint8_t *t = b->ram + TSS_B;
 
@@ -119,7 +119,7 @@ static void task_16(void **state)
 
 static void gate_with_error(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	setup_b(b);
@@ -137,7 +137,7 @@ static void gate_with_error(void **state)
 
 static void refusals(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	setup_b(b);
@@ -160,7 +160,7 @@ static void refusals(void **state)
 
 static void fault_in_new_task(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	setup_b(b);
@@ -176,7 +176,7 @@ static void fault_in_new_task(void **state)
 
 static void chain_of_bad_tasks(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	/* #TS and #DF through task gates whose tasks cannot run: ends in shutdown, not in a loop.
@@ -195,7 +195,7 @@ static void chain_of_bad_tasks(void **state)
 
 static void paging_follows_cr3(void **state)
 {
-	struct sysbox *b = *state;
+	struct box *b = *state;
 	struct x86_cpu *cpu = b->cpu;
 
 	setup_b(b);

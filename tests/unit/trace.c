@@ -238,7 +238,7 @@ static void make_program(struct program *p, bool wide)
 		fix(p, &p->insn[k]);
 }
 
-static void write_program(const struct program *p, struct sysbox *b)
+static void write_program(const struct program *p, struct box *b)
 {
 	memset(b->ram + PAGE, 0xcc, 2 * PAGE_BYTES);
 	for (unsigned k = 0; k < p->count; k++)
@@ -286,7 +286,7 @@ static unsigned make_path(const struct program *p, int k, uint16_t *path)
 
 /* ---- the machine that runs traces */
 struct tracer {
-	struct sysbox *box;
+	struct box *box;
 	struct interp_hot *hot;
 	struct lower *lower;
 	_Alignas(16) uint8_t memory[PLACE_BYTES_MAX];
@@ -350,7 +350,7 @@ static enum end run_trace(struct tracer *tr, struct x86_trace *t, uint64_t *reti
 	return END_LEFT;
 }
 
-static void compare(const struct sysbox *one, const struct sysbox *other)
+static void compare(const struct box *one, const struct box *other)
 {
 	const struct x86_cpu *a = one->cpu, *b = other->cpu;
 
@@ -362,7 +362,7 @@ static void compare(const struct sysbox *one, const struct sysbox *other)
 	assert_int_equal(a->fip, b->fip);
 }
 
-static void seed_machine(struct sysbox *b, bool wide, uint64_t rip)
+static void seed_machine(struct box *b, bool wide, uint64_t rip)
 {
 	struct x86_cpu *cpu = b->cpu;
 
@@ -385,7 +385,7 @@ static void seed_machine(struct sysbox *b, bool wide, uint64_t rip)
 	cpu->rip = rip;
 }
 
-static void set_registers(struct sysbox *a, struct sysbox *b)
+static void set_registers(struct box *a, struct box *b)
 {
 	for (unsigned k = 0; k < 8; k++) {
 		uint64_t v = pick(2) ? pick(4) : random_state;
@@ -396,7 +396,7 @@ static void set_registers(struct sysbox *a, struct sysbox *b)
 	}
 }
 
-static void run_program(struct tracer *tr, struct sysbox *ref, const struct program *p,
+static void run_program(struct tracer *tr, struct box *ref, const struct program *p,
 			unsigned *followed)
 {
 	struct x86_cpu *cpu = tr->box->cpu;
@@ -455,7 +455,7 @@ static void traces_match(bool wide)
 	static struct program p;
 	struct tracer *tr = tracer_create();
 	void *state, *engine = tr->box->cpu->engine;
-	struct sysbox *ref;
+	struct box *ref;
 	unsigned followed = 0;
 
 	sysbox_setup(&state);

@@ -12,14 +12,9 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-#include "engine/engine.h"
+#include "box.h"
 #include "engine_choice.h"
-#include "host/host.h"
-#include "isa/x86/cpuid.h"
-#include "isa/x86/decode.h"
-#include "isa/x86/fault.h"
 #include "isa/x86/fpu.h"
-#include "isa/x86/mmu.h"
 
 enum {
 	RAM_BYTES = 1 << 20,
@@ -34,20 +29,6 @@ enum {
 	FSW_PENDING = 0x8080,
 };
 
-struct box {
-	struct space space, ports;
-	uint8_t *ram;
-	struct x86_cpu *cpu;
-	struct x86_cpuid_model model;
-	struct x86_decoder *decoder;
-	struct engine_group *group;
-	const struct engine *how;
-	struct engine_cpu *engine;
-	struct x86_platform platform;
-	uint8_t *stub;
-	uint64_t seed;
-};
-
 /* What an instruction can see and change. */
 struct state {
 	uint16_t fcw, fsw, tags;
@@ -55,11 +36,6 @@ struct state {
 	uint64_t flags, rax;
 	uint8_t data[DATA_BYTES];
 };
-
-static uint64_t now(void *opaque, struct x86_cpu *cpu)
-{
-	return x86_insns_now(cpu);
-}
 
 /* ---- encodings: 64 with a memory operand [rsi], 512 with registers; then the images with 16-bit
  * operand size */
@@ -111,79 +87,47 @@ static void place_idt(struct box *b)
 	b->cpu->gdtr.limit = 0x1f;
 }
 
-static struct box *box_create(const struct engine *engine)
+static struct box *x87_box(const struct engine *engine)
 {
-	struct box *b = host_alloc(sizeof(*b));
-	struct engine_config cfg = {.hot_threshold = 1};
+	struct box *b = box_create(RAM_BYTES, "max", engine, NULL);
 
-	b->seed = 0x243f6a8885a308d3;
-	b->ram = host_ram_map(RAM_BYTES);
-	b->stub = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,
-		       -1, 0);
-	space_init(&b->space, NULL, NULL, TRACE_MMIO);
-	space_init(&b->ports, NULL, NULL, TRACE_PIO);
-	space_map_ram(&b->space, 0, RAM_BYTES, b->ram, false);
-	b->cpu = host_alloc(align_up(sizeof(*b->cpu), 64));
-	x86_cpuid_model_parse(&b->model, "max", 1, NULL);
-	b->cpu->space = &b->space;
-	b->cpu->ports = &b->ports;
-	b->cpu->cpuid = &b->model;
-	b->platform.now_ns = now;
-	b->cpu->platform = &b->platform;
-	b->cpu->apic_page = ~0ull;
-	x86_cpu_reset(b->cpu);
-	b->cpu->cr0 = X86_CR0_PE | X86_CR0_NE | X86_CR0_ET;
-	for (int s = 0; s < 6; s++)
-		b->cpu->seg[s] = (struct x86_seg){.sel = (uint16_t)(s == X86_CS ? 8 : 16),
-						  .attr = s == X86_CS ? 0xc09b : 0xc093,
-						  .limit = ~0u};
-	b->cpu->gpr[X86_RSP] = 0x80000;
+	assert_non_null(b);
+	b->cpu->cr0 = X86_CR0_NE | X86_CR0_ET;
 	b->cpu->gpr[X86_RSI] = DATA;
 	place_idt(b);
 	place_code(b);
-	x86_mode_update(b->cpu);
-	b->decoder = x86_decoder_create();
-	b->group = engine_group_create(1);
-	cfg.decoder = b->decoder;
-	b->how = engine;
-	assert_int_equal(engine->cpu_create(&b->engine, b->group, b->cpu, &cfg, NULL), 0);
-	engine_group_add(b->group, b->cpu);
+	box_enter_flat(b, CODE, 0x80000);
 	return b;
 }
 
-static void box_destroy(struct box *b)
-{
-	b->how->cpu_destroy(b->engine);
-	engine_group_destroy(b->group);
-	x86_decoder_destroy(b->decoder);
-	space_destroy(&b->space);
-	space_destroy(&b->ports);
-	munmap(b->stub, 4096);
-	host_ram_unmap(b->ram, RAM_BYTES);
-	host_free(b->cpu);
-	host_free(b);
-}
+/* The host's own code, and what random states and programs come from. */
+static uint8_t *stub;
+static uint64_t seed;
 
 static int setup(void **state)
 {
-	*state = box_create(engine_choice());
+	seed = 0x243f6a8885a308d3;
+	stub = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		    0);
+	*state = x87_box(engine_choice());
 	return 0;
 }
 
 static int teardown(void **state)
 {
+	munmap(stub, 4096);
 	box_destroy(*state);
 	return 0;
 }
 
 /* ---- random states */
 
-static uint64_t rnd(struct box *b)
+static uint64_t rnd(void)
 {
-	b->seed ^= b->seed << 13;
-	b->seed ^= b->seed >> 7;
-	b->seed ^= b->seed << 17;
-	return b->seed * 0x2545f4914f6cdd1d;
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return seed * 0x2545f4914f6cdd1d;
 }
 
 static const uint16_t odd_exponents[] = {
@@ -198,12 +142,12 @@ static const uint64_t odd_mantissas[] = {
 	0xa000000000000000, 0x4000000000000000, 0xbfffffffffffffff, 0xfffffffffffff800,
 };
 
-static struct x86_fpr random_number(struct box *b)
+static struct x86_fpr random_number(void)
 {
 	struct x86_fpr r = {0};
-	uint64_t x = rnd(b);
+	uint64_t x = rnd();
 
-	r.mant = x & 1 ? rnd(b) : odd_mantissas[x >> 1 & 15];
+	r.mant = x & 1 ? rnd() : odd_mantissas[x >> 1 & 15];
 	if (x & 0x60)
 		r.mant |= 1ull << 63;
 	r.sexp = x & 0x80 ? odd_exponents[x >> 8 & 31] : (uint16_t)(0x3fe0 + (x >> 8 & 0x5f));
@@ -215,7 +159,7 @@ static struct x86_fpr random_number(struct box *b)
 }
 
 /* Bit patterns of the formats in memory, odd ones often. */
-static void random_data(struct box *b, uint8_t *p)
+static void random_data(uint8_t *p)
 {
 	static const uint32_t odd32[] = {0,	     0x80000000, 1,	     0x807fffff,
 					 0x00800000, 0x7f800000, 0xff800000, 0x7f800001,
@@ -228,10 +172,10 @@ static void random_data(struct box *b, uint8_t *p)
 					 0x7ff8000000000000,
 					 0x3ff0000000000000,
 					 0xffffffffffffffff};
-	uint64_t x = rnd(b);
+	uint64_t x = rnd();
 
 	for (unsigned i = 0; i < DATA_BYTES; i += 8)
-		store_le64(p + i, rnd(b));
+		store_le64(p + i, rnd());
 	switch (x & 7) {
 	case 0:
 		store_le32(p, odd32[(x >> 8) % ARRAY_LEN(odd32)]);
@@ -246,7 +190,7 @@ static void random_data(struct box *b, uint8_t *p)
 		store_le64(p, (x & 0x800fffffffffffff) | 0x3ff0000000000000);
 		break;
 	case 4: {
-		struct x86_fpr r = random_number(b);
+		struct x86_fpr r = random_number();
 
 		store_le64(p, r.mant);
 		store_le16(p + 8, r.sexp);
@@ -254,35 +198,35 @@ static void random_data(struct box *b, uint8_t *p)
 	}
 	case 5: /* packed decimal */
 		for (unsigned i = 0; i < 9; i++)
-			p[i] = (uint8_t)((rnd(b) % 10) << 4 | rnd(b) % 10);
+			p[i] = (uint8_t)((rnd() % 10) << 4 | rnd() % 10);
 		p[9] = x & 0x100 ? 0x80 : 0;
 		break;
 	}
 }
 
-static void random_state(struct box *b, struct state *s)
+static void random_state(struct state *s)
 {
-	uint64_t x = rnd(b);
+	uint64_t x = rnd();
 
 	s->fcw = (uint16_t)((x & 0xf00) | 0x40 | (x & 0x10000 ? 0x3f : x & 0x3f));
-	x = rnd(b);
+	x = rnd();
 	s->fsw = (uint16_t)(x & 0x7f00);
 	if (x & 0x10000)
 		s->fsw |= x & 0x3f & s->fcw;
 	if (x & 0xe0000)
 		s->tags = 0;
 	else
-		s->tags = (uint16_t)(rnd(b) & 0xffff);
+		s->tags = (uint16_t)(rnd() & 0xffff);
 	for (unsigned i = 0; i < 8; i++) {
-		s->st[i] = random_number(b);
+		s->st[i] = random_number();
 		if ((x >> 20 & 7) == 0 || i == (x >> 24 & 7))
 			s->tags |= (uint16_t)(3 << 2 * i);
 	}
 	if ((x >> 40 & 3) == 0) /* room to push */
 		s->tags |= (uint16_t)(3 << 2 * ((((s->fsw >> 11) - 1)) & 7));
-	s->flags = rnd(b) & X86_ARITH_FLAGS;
+	s->flags = rnd() & X86_ARITH_FLAGS;
 	s->rax = 0;
-	random_data(b, s->data);
+	random_data(s->data);
 }
 
 /* ---- by the host */
@@ -296,13 +240,13 @@ static void on_illegal(int sig)
 
 /* FRSTOR [rdi]; xor eax,eax; push rdx; popfq; the instruction; mov r8,rax; pushfq; pop rax; FNSAVE
  * [rcx]; mov [rcx+108],r8; ret */
-static void host_stub(struct box *b, unsigned form)
+static void host_stub(unsigned form)
 {
 	static const uint8_t before[] = {0xdd, 0x27, 0x31, 0xc0, 0x52, 0x9d};
 	static const uint8_t after[] = {0x49, 0x89, 0xc0, 0x9c, 0x58, 0xdd, 0x31, 0x4c,
 					0x89, 0x81, 0x6c, 0,	0,    0,    0xc3};
 
-	uint8_t *p = b->stub;
+	uint8_t *p = stub;
 
 	memcpy(p, before, sizeof(before));
 	p += sizeof(before);
@@ -312,13 +256,13 @@ static void host_stub(struct box *b, unsigned form)
 
 typedef uint64_t (*stub_fn)(const void *in, void *data, uint64_t flags, void *out);
 
-static void host_run(struct box *b, struct state *s)
+static void host_run(struct state *s)
 {
 	uint8_t in[IMAGE_BYTES] = {0}, out[IMAGE_BYTES + 8];
 	unsigned top = s->fsw >> 11 & 7;
 	stub_fn fn;
 
-	memcpy(&fn, &b->stub, sizeof(fn));
+	memcpy(&fn, &stub, sizeof(fn));
 	store_le16(in, s->fcw);
 	store_le16(in + 4, s->fsw);
 	store_le16(in + 8, s->tags);
@@ -381,7 +325,7 @@ static void guest_run(struct box *b, unsigned form, struct state *s)
 	x86_rflags_write(cpu, s->flags | 2);
 	x86_mode_update(cpu);
 	memcpy(b->ram + DATA, s->data, DATA_BYTES);
-	b->how->run(b->engine, 1);
+	box_run(b, 1);
 	assert_int_equal(cpu->rip, CODE + CODE_STEP * form + form_bytes(form, code));
 	assert_int_equal(!!(cpu->mode & X86_MODE_X87_PENDING), !!(cpu->fsw & 0x80));
 	memcpy(s->data, b->ram + DATA, DATA_BYTES);
@@ -427,16 +371,16 @@ static bool form_exists(struct box *b, unsigned form)
 }
 
 /* The host's word on whether there is such an instruction. */
-static bool host_has_form(struct box *b, unsigned form)
+static bool host_has_form(unsigned form)
 {
 	struct sigaction act = {.sa_handler = on_illegal}, old;
 	struct state s = {.fcw = 0x37f, .tags = 0xffff};
 	volatile bool has = false;
 
-	host_stub(b, form);
+	host_stub(form);
 	sigaction(SIGILL, &act, &old);
 	if (sigsetjmp(illegal, 1) == 0) {
-		host_run(b, &s);
+		host_run(&s);
 		has = true;
 	} else {
 		__asm__ volatile("fninit");
@@ -451,7 +395,7 @@ static void same_encodings_as_host(void **state)
 	unsigned bad = 0;
 
 	for (unsigned f = 0; f < FORMS; f++) {
-		if (form_exists(b, f) != host_has_form(b, f)) {
+		if (form_exists(b, f) != host_has_form(f)) {
 			uint8_t c[FORM_MAX];
 
 			form_bytes(f, c);
@@ -479,15 +423,15 @@ static unsigned compare_form(struct box *b, unsigned form)
 {
 	unsigned bad = 0;
 
-	host_stub(b, form);
+	host_stub(form);
 	for (unsigned r = 0; r < ROUNDS; r++) {
 		struct state start, host, guest;
 		uint8_t c[FORM_MAX];
 
-		random_state(b, &start);
+		random_state(&start);
 		forget_pointers(form, &start);
 		host = guest = start;
-		host_run(b, &host);
+		host_run(&host);
 		guest_run(b, form, &guest);
 		forget_pointers(form, &host);
 		forget_pointers(form, &guest);
@@ -537,11 +481,6 @@ static void start_at(struct box *b, unsigned slot, const char *code, size_t len)
 
 #define START(b, slot, code) start_at(b, slot, code, sizeof(code) - 1)
 
-static void run(struct box *b, unsigned insns)
-{
-	b->how->run(b->engine, insns);
-}
-
 static void pointers_are_recorded(void **state)
 {
 	struct box *b = *state;
@@ -550,23 +489,23 @@ static void pointers_are_recorded(void **state)
 	/* nop; fld dword ss:[esi+8]; fldz; fnstenv [esi+0x20]; fldenv [esi+0x20] */
 	START(b, 0, "\x90\x36\xd9\x46\x08\xd9\xee\xd9\x76\x20\xd9\x66\x20");
 	cpu->seg[X86_SS].sel = 0x18;
-	run(b, 2);
+	box_run(b, 2);
 	assert_int_equal(cpu->fip, PROGRAM + 1);
 	assert_int_equal(cpu->fcs, 8);
 	assert_int_equal(cpu->fdp, DATA + 8);
 	assert_int_equal(cpu->fds, 0x18);
 	assert_int_equal(cpu->fop, 0x146);
-	run(b, 1);
+	box_run(b, 1);
 	assert_int_equal(cpu->fip, PROGRAM + 5);
 	assert_int_equal(cpu->fdp, DATA + 8);
 	assert_int_equal(cpu->fop, 0x1ee);
-	run(b, 1);
+	box_run(b, 1);
 	assert_int_equal(load_le32(b->ram + DATA + 0x20 + 12), PROGRAM + 5);
 	assert_int_equal(load_le32(b->ram + DATA + 0x20 + 16), 0x01ee0008);
 	assert_int_equal(load_le32(b->ram + DATA + 0x20 + 20), DATA + 8);
 	assert_int_equal(load_le32(b->ram + DATA + 0x20 + 24), 0xffff0018);
 	cpu->fip = cpu->fdp = cpu->fop = cpu->fcs = cpu->fds = 0;
-	run(b, 1);
+	box_run(b, 1);
 	assert_int_equal(cpu->fip, PROGRAM + 5);
 	assert_int_equal(cpu->fcs, 8);
 	assert_int_equal(cpu->fdp, DATA + 8);
@@ -590,7 +529,7 @@ static void real_mode_formats(void **state)
 	/* fld dword [si+4]; fnstenv [si+0x20]; o32 fnstenv [si+0x40]; fldenv [si+0x20]; o32 fldenv
 	 */
 	START(b, 0, "\xd9\x44\x04\xd9\x74\x20\x66\xd9\x74\x40\xd9\x64\x20\x66\xd9\x64\x40");
-	run(b, 3);
+	box_run(b, 3);
 	assert_int_equal(load_le16(b->ram + DATA + 0x20 + 6), PROGRAM);
 	assert_int_equal(load_le16(b->ram + DATA + 0x20 + 8), 0x144);
 	assert_int_equal(load_le16(b->ram + DATA + 0x20 + 10), 4);
@@ -602,7 +541,7 @@ static void real_mode_formats(void **state)
 	for (int k = 0; k < 2; k++) {
 		cpu->fip = cpu->fdp = cpu->fop = 0;
 		cpu->ftag = 0;
-		run(b, 1);
+		box_run(b, 1);
 		assert_int_equal(cpu->fip, PROGRAM);
 		assert_int_equal(cpu->fdp, DATA + 4);
 		assert_int_equal(cpu->fop, 0x144);
@@ -628,11 +567,11 @@ static void pending_exception(void **state)
 		/* fld1; fldz; fdivp; nop */
 		START(b, k, "\xd9\xe8\xd9\xee\xde\xf9\x90");
 		memcpy(b->ram + at + 7, next[k], 5);
-		run(b, 5);
+		box_run(b, 5);
 		assert_int_equal(cpu->rip, at + 9);
 		assert_int_equal(cpu->gpr[X86_RAX] & 0xffff, 0xb084);
 		assert_int_equal(cpu->ftag, 0xc0);
-		run(b, 1);
+		box_run(b, 1);
 		assert_int_equal(cpu->rip, HANDLER + 16 * X86_FAULT_MF);
 		assert_int_equal(load_le32(b->ram + cpu->gpr[X86_RSP]), at + 9);
 		cpu->rflags &= ~(uint64_t)X86_IF;
@@ -648,12 +587,12 @@ static void pending_exception_in_linked_blocks(void **state)
 	/* fld1; fldz; fdivp; jmp +0; fstp st0; jmp back */
 	START(b, 0, "\xd9\xe8\xd9\xee\xde\xf9\xeb\x00\xdd\xd8\xeb\xf4");
 	x86_fpu_init(cpu);
-	run(b, 60);
+	box_run(b, 60);
 	assert_int_equal(cpu->rip, PROGRAM);
 	x86_fpu_init(cpu);
 	cpu->fcw = 0x37f & ~4;
 	x86_mode_update(cpu);
-	run(b, 5);
+	box_run(b, 5);
 	assert_int_equal(cpu->rip, HANDLER + 16 * X86_FAULT_MF);
 	assert_int_equal(load_le32(b->ram + cpu->gpr[X86_RSP]), PROGRAM + 8);
 }
@@ -667,14 +606,14 @@ static void unmasking_raises(void **state)
 	START(b, 0, "\xd9\x2e\xdb\xe2\xd9\xe8\xd9\x2e\x90\xd9\xe8");
 	x86_fpu_init(cpu);
 	store_le16(b->ram + DATA, 0x340);
-	run(b, 3);
+	box_run(b, 3);
 	assert_int_equal(cpu->fcw, 0x340);
 	cpu->fsw |= 1;
 	cpu->fcw = 0x37f;
 	x86_mode_update(cpu);
-	run(b, 2);
+	box_run(b, 2);
 	assert_int_equal(cpu->fsw & FSW_PENDING, FSW_PENDING);
-	run(b, 1);
+	box_run(b, 1);
 	assert_int_equal(cpu->rip, HANDLER + 16 * X86_FAULT_MF);
 }
 
@@ -691,14 +630,14 @@ static void memory_faults_change_nothing(void **state)
 	for (unsigned k = 0; k < ARRAY_LEN(codes); k++) {
 		struct state s;
 
-		random_state(b, &s);
+		random_state(&s);
 		memset(&cpu->fip, 0x55, sizeof(cpu->fip));
 		set_fpu(cpu, &s);
 		START(b, k, "\x90\x90");
 		memcpy(b->ram + cpu->rip, codes[k], 2);
 		cpu->seg[X86_DS].limit = DATA;
 		x86_mode_update(cpu);
-		run(b, 1);
+		box_run(b, 1);
 		assert_int_equal(cpu->rip, HANDLER + 16 * X86_FAULT_GP);
 		assert_int_equal(cpu->fcw, s.fcw);
 		assert_int_equal(cpu->fsw, s.fsw);
@@ -717,14 +656,14 @@ static void wait_and_task_switched(void **state)
 
 	cpu->cr0 |= X86_CR0_TS;
 	START(b, 0, "\x9b\x9b"); /* without MP, FWAIT does not look at TS */
-	run(b, 1);
+	box_run(b, 1);
 	assert_int_equal(cpu->rip, PROGRAM + 1);
 	cpu->cr0 |= X86_CR0_MP;
 	x86_mode_update(cpu);
-	run(b, 1);
+	box_run(b, 1);
 	assert_int_equal(cpu->rip, HANDLER + 16 * X86_FAULT_NM);
 	START(b, 1, "\xdf\xe0");
-	run(b, 1);
+	box_run(b, 1);
 	assert_int_equal(cpu->rip, HANDLER + 16 * X86_FAULT_NM);
 }
 
@@ -759,10 +698,10 @@ static bool is_image(unsigned form)
 
 static unsigned random_piece(struct box *b, uint8_t *p)
 {
-	unsigned f = rnd(b) % PLAIN_FORMS, len;
-	const char *other = others[rnd(b) % ARRAY_LEN(others)];
+	unsigned f = rnd() % PLAIN_FORMS, len;
+	const char *other = others[rnd() % ARRAY_LEN(others)];
 
-	if (rnd(b) % 4 == 0) {
+	if (rnd() % 4 == 0) {
 		len = (unsigned)strlen(other) + (other[0] == '\xd8');
 		memcpy(p, other, len);
 		return len;
@@ -773,7 +712,7 @@ static unsigned random_piece(struct box *b, uint8_t *p)
 	if (p[1] >= 0xc0)
 		return len;
 	p[1] |= 0x40;
-	p[2] = (uint8_t)(rnd(b) % 4 * 16);
+	p[2] = (uint8_t)(rnd() % 4 * 16);
 	return 3;
 }
 
@@ -782,7 +721,7 @@ static void random_program(struct box *b, uint8_t *p)
 {
 	uint8_t *start = p;
 
-	for (unsigned k = 2 + rnd(b) % 14; k; k--)
+	for (unsigned k = 2 + rnd() % 14; k; k--)
 		p += random_piece(b, p);
 	memcpy(p, "\x4f\x0f\x85", 3); /* dec edi; jnz start */
 	store_le32(p + 3, (uint32_t)(start - p - 7));
@@ -826,21 +765,21 @@ static void set_up_loop(struct box *b, const struct state *s, uint64_t at, bool 
 static void loops_are_as_interpreted(void **state)
 {
 	enum { LOOPS = 300, LOOP = 0x10000, LOOP_STEP = 0x100 };
-	struct box *b = *state, *ref = box_create(engine_find("interpret"));
+	struct box *b = *state, *ref = x87_box(engine_find("interpret"));
 
 	for (unsigned k = 0; k < LOOPS; k++) {
 		uint64_t at = LOOP + LOOP_STEP * k;
-		unsigned insns = 1 + rnd(b) % 600;
-		bool unmasks = rnd(b) % 8 == 0;
+		unsigned insns = 1 + rnd() % 600;
+		bool unmasks = rnd() % 8 == 0;
 		struct state s;
 
-		random_state(b, &s);
+		random_state(&s);
 		random_program(b, b->ram + at);
 		memcpy(ref->ram + at, b->ram + at, LOOP_STEP);
 		set_up_loop(b, &s, at, unmasks);
 		set_up_loop(ref, &s, at, unmasks);
-		run(b, insns);
-		run(ref, insns);
+		box_run(b, insns);
+		box_run(ref, insns);
 		same_fpu(b->cpu, ref->cpu);
 		assert_memory_equal(b->ram + DATA, ref->ram + DATA, 2 * DATA_BYTES);
 	}

@@ -4,20 +4,12 @@
  */
 #include "test.h"
 
-#include "host/host.h"
-#include "isa/x86/cpuid.h"
+#include "box.h"
 #include "isa/x86/fpu.h"
 #include "isa/x86/mode.h"
 #include "isa/x86/xsave.h"
 
 enum { RAM_BYTES = 1 << 16, AT = 0x1000, AREA_BYTES = 832, XSTATE_BV = 512, XCOMP_BV = 520 };
-
-struct box {
-	struct space space;
-	uint8_t *ram;
-	struct x86_cpu *cpu;
-	struct x86_cpuid_model model;
-};
 
 static uint8_t *area(struct box *b)
 {
@@ -27,17 +19,8 @@ static uint8_t *area(struct box *b)
 /* 64-bit code without paging, which no real CPU has: linear addresses are physical. */
 static int setup(void **state)
 {
-	struct box *b = host_alloc(sizeof(*b));
+	struct box *b = box_create(RAM_BYTES, "max", NULL, NULL);
 
-	b->ram = host_ram_map(RAM_BYTES);
-	space_init(&b->space, NULL, NULL, TRACE_MMIO);
-	space_map_ram(&b->space, 0, RAM_BYTES, b->ram, false);
-	b->cpu = host_alloc(align_up(sizeof(*b->cpu), 64));
-	x86_cpuid_model_parse(&b->model, "max", 1, NULL);
-	b->cpu->space = &b->space;
-	b->cpu->cpuid = &b->model;
-	b->cpu->apic_page = ~0ull;
-	x86_cpu_reset(b->cpu);
 	b->cpu->xcr0 = X86_XCR0_X87 | X86_XCR0_SSE;
 	b->cpu->efer |= X86_EFER_LMA;
 	b->cpu->seg[X86_CS].attr |= X86_SEG_L;
@@ -50,14 +33,10 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	struct box *b = *state;
 	struct x86_cpu plain = {.mxcsr = X86_MXCSR_DEFAULT};
 
 	x86_mxcsr_enter(&plain);
-	space_destroy(&b->space);
-	host_ram_unmap(b->ram, RAM_BYTES);
-	host_free(b->cpu);
-	host_free(b);
+	box_destroy(*state);
 	return 0;
 }
 
