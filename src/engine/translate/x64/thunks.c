@@ -368,37 +368,45 @@ static uint8_t *emit_access(struct thunk_gen *t, uintptr_t first, uintptr_t fn,
 	return at;
 }
 
-static uint8_t *emit_vop_call(struct thunk_gen *t)
+/* A function that neither asks for guest registers nor ends the block: its arguments are set
+ * between these two, and RAX points to it. */
+static uint8_t *enter_quiet(struct thunk_gen *t)
 {
 	uint8_t *at = t->a->at;
 
 	push_gprs(t);
 	save_vecs(t);
+	return at;
+}
+
+static void call_quiet(struct thunk_gen *t)
+{
+	x64_call_r(t->a, X64_RAX);
+	restore_vecs(t);
+	pop_gprs(t);
+	x64_ret(t->a);
+}
+
+static uint8_t *emit_vop_call(struct thunk_gen *t)
+{
+	uint8_t *at = enter_quiet(t);
+
 	x64_lea(t->a, 8, X64_RDI, cpu_at(FRAME(vec_result)));
 	x64_lea(t->a, 8, X64_RSI, cpu_at(FRAME(vec_arg[0])));
 	x64_lea(t->a, 8, X64_RDX, cpu_at(FRAME(vec_arg[1])));
 	x64_lea(t->a, 8, X64_RCX, cpu_at(FRAME(vec_arg[2])));
 	x64_mov_rm(t->a, 4, X64_R8, cpu_at(FRAME(access)));
-	x64_call_r(t->a, X64_RAX);
-	restore_vecs(t);
-	pop_gprs(t);
-	x64_ret(t->a);
+	call_quiet(t);
 	return at;
 }
 
-/* A function that neither asks for guest registers nor ends the block. */
 static uint8_t *emit_quiet_call(struct thunk_gen *t, uintptr_t fn)
 {
-	uint8_t *at = t->a->at;
+	uint8_t *at = enter_quiet(t);
 
-	push_gprs(t);
-	save_vecs(t);
 	x64_lea(t->a, 8, X64_RDI, x64_at(X64_RBP, -FRAME_BIAS));
 	x64_mov_ri(t->a, X64_RAX, fn);
-	x64_call_r(t->a, X64_RAX);
-	restore_vecs(t);
-	pop_gprs(t);
-	x64_ret(t->a);
+	call_quiet(t);
 	return at;
 }
 
@@ -453,9 +461,9 @@ static uint8_t *emit_fill(struct thunk_gen *t, unsigned mmu, bool write)
 	x64_alu_ri(a, X64_AND, 4, X64_R8, GEN_TLB_MASK);
 	x64_alu_rm(a, X64_CMP, 8, X64_RCX, x64_at_index(X64_RBP, X64_R8, 0, tlb + tags));
 	miss = x64_jcc(a, X64_NE, NULL);
-	x64_mov_rm(
-		a, 8, X64_RAX,
-		x64_at_index(X64_RBP, X64_R8, 0, tlb + (int32_t)offsetof(struct x86_tlb_entry, addend)));
+	x64_mov_rm(a, 8, X64_RAX,
+		   x64_at_index(X64_RBP, X64_R8, 0,
+				tlb + (int32_t)offsetof(struct x86_tlb_entry, addend)));
 	x64_alu_mi(a, X64_CMP, 4, x64_at(X64_RDX, offsetof(struct x86_site, used)), 0);
 	over = x64_jcc_short(a, X64_NE);
 	x64_mov_rm(a, 8, X64_R8, cpu_at(CPU(site_count)));
