@@ -42,7 +42,8 @@ static uint64_t flags_mask(const struct x86_cpu *cpu, unsigned cpl)
 	return mask;
 }
 
-static bool iret_real(struct x86_cpu *cpu, unsigned opsize)
+/* To the same kind of segment, of which only the selector counts. mask: the flags it may change. */
+static bool iret_real(struct x86_cpu *cpu, unsigned opsize, uint64_t mask)
 {
 	struct x86_stack s;
 	struct frame f;
@@ -55,7 +56,7 @@ static bool iret_real(struct x86_cpu *cpu, unsigned opsize)
 	x86_seg_load_real(cpu, X86_CS, f.cs);
 	cpu->rip = f.rip;
 	x86_stack_commit(&s);
-	flags_load(cpu, f.flags, FLAGS_USER | X86_IF | X86_IOPL, opsize);
+	flags_load(cpu, f.flags, mask, opsize);
 	x86_mode_update(cpu);
 	return true;
 }
@@ -84,25 +85,11 @@ static bool iret_vme(struct x86_cpu *cpu)
 
 static bool iret_vm(struct x86_cpu *cpu, unsigned opsize)
 {
-	struct x86_stack s;
-	struct frame f;
-
-	if ((cpu->rflags & X86_IOPL) != X86_IOPL) {
-		if (opsize == 2 && (cpu->cr4 & X86_CR4_VME))
-			return iret_vme(cpu);
-		return x86_fault_raise_error(cpu, X86_FAULT_GP, 0);
-	}
-	x86_stack_current(&s, cpu);
-	if (!frame_pop(&s, opsize, &f))
-		return false;
-	if (f.rip > cpu->seg[X86_CS].limit)
-		return x86_fault_raise_error(cpu, X86_FAULT_GP, 0);
-	x86_seg_load_real(cpu, X86_CS, f.cs);
-	cpu->rip = f.rip;
-	x86_stack_commit(&s);
-	flags_load(cpu, f.flags, FLAGS_USER | X86_IF, opsize);
-	x86_mode_update(cpu);
-	return true;
+	if ((cpu->rflags & X86_IOPL) == X86_IOPL)
+		return iret_real(cpu, opsize, FLAGS_USER | X86_IF);
+	if (opsize == 2 && (cpu->cr4 & X86_CR4_VME))
+		return iret_vme(cpu);
+	return x86_fault_raise_error(cpu, X86_FAULT_GP, 0);
 }
 
 /* NT is set: back to the task whose selector is in the link field of the current TSS. */
@@ -180,7 +167,7 @@ bool x86_iret(struct x86_cpu *cpu, unsigned opsize, uint64_t next_rip)
 {
 	cpu->nmi_blocked = 0; /* even if the IRET faults (SDM vol. 3, 6.7.1) */
 	if (!(cpu->cr0 & X86_CR0_PE))
-		return iret_real(cpu, opsize);
+		return iret_real(cpu, opsize, FLAGS_USER | X86_IF | X86_IOPL);
 	if (cpu->rflags & X86_VM)
 		return iret_vm(cpu, opsize);
 	if (cpu->rflags & X86_NT)
