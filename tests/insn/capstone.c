@@ -10,14 +10,7 @@
 #undef x86_insn
 
 #include "synth.h"
-
-static uint64_t random_next(uint64_t *s)
-{
-	*s ^= *s << 13;
-	*s ^= *s >> 7;
-	*s ^= *s << 17;
-	return *s;
-}
+#include "xorshift.h"
 
 struct rig {
 	struct x86_decoder *d;
@@ -90,12 +83,12 @@ static void compare(struct rig *r, unsigned k, const uint8_t *bytes, unsigned le
 static unsigned random_prefixes(struct rig *r, unsigned k, uint8_t *out)
 {
 	static const uint8_t pool[] = {0x66, 0x67, 0xf2, 0xf3, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65};
-	uint64_t v = random_next(&r->seed);
+	uint64_t v = xorshift(&r->seed);
 	unsigned n = 0;
 
 	while ((v & 3) == 0 && n < 3) {
 		out[n++] = pool[(v >> 8) % sizeof(pool)];
-		v = random_next(&r->seed);
+		v = xorshift(&r->seed);
 	}
 	if (k == 2 && (v & 4))
 		out[n++] = (uint8_t)(0x40 | (v >> 16 & 15));
@@ -105,14 +98,14 @@ static unsigned random_prefixes(struct rig *r, unsigned k, uint8_t *out)
 static void random_bytes(struct rig *r, uint8_t *out, unsigned len)
 {
 	for (unsigned n = 0; n < len; n++)
-		out[n] = (uint8_t)(random_next(&r->seed) >> 24);
+		out[n] = (uint8_t)(xorshift(&r->seed) >> 24);
 }
 
 static void one_from_row(struct rig *r, unsigned k)
 {
-	const struct x86_enc *e = &r->d->enc[random_next(&r->seed) % r->d->enc_count];
+	const struct x86_enc *e = &r->d->enc[xorshift(&r->seed) % r->d->enc_count];
 	uint8_t bytes[4 + 2 * SYNTH_TAIL], tail[SYNTH_TAIL];
-	uint64_t v = random_next(&r->seed);
+	uint64_t v = xorshift(&r->seed);
 	unsigned len, n = 0;
 
 	/* synth puts mandatory prefixes first: others before them only where there are none */

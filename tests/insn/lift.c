@@ -7,6 +7,7 @@
 #include "isa/x86/lift.h"
 #include "isa/x86/lift_helpers.h"
 #include "synth.h"
+#include "xorshift.h"
 
 static struct ir_insn storage[IR_BLOCK_MAX];
 static struct x86_decoder *decoder;
@@ -87,8 +88,7 @@ static void any_bytes_lift(void **state)
 	(void)state;
 	for (unsigned n = 0; n < 30000; n++) {
 		for (unsigned k = 0; k < sizeof(bytes); k++) {
-			s ^= s << 13, s ^= s >> 7, s ^= s << 17;
-			bytes[k] = (uint8_t)(s >> 30);
+			bytes[k] = (uint8_t)(xorshift(&s) >> 30);
 		}
 		if (lift_bytes(&b, bytes, 1 + s % sizeof(bytes), (x86_mode_t)(s >> 20) & 0x3fffff,
 			       64) != X86_DECODE_OK)

@@ -3,6 +3,7 @@
 
 #include "base/bits.h"
 #include "ir/flags.h"
+#include "xorshift.h"
 
 /* Flags after one instruction; carry in is set by negating 0 or 1. Steps over the red zone. */
 #define OVER "lea -128(%%rsp), %%rsp\n\t"
@@ -105,10 +106,7 @@ static uint64_t random_state = 0x9e3779b97f4a7c15;
 
 static uint64_t random64(void)
 {
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
+	return xorshift(&random_state);
 }
 
 static uint64_t random_operand(void)

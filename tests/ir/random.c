@@ -13,6 +13,7 @@
 #include "ir/folder.h"
 #include "ir/pass.h"
 #include "ir/vop.h"
+#include "xorshift.h"
 
 static struct ir_insn storage[IR_BLOCK_MAX], copy[IR_BLOCK_MAX];
 static char text[1 << 18], msg[256];
@@ -20,10 +21,7 @@ static uint64_t random_state = 88172645463325252;
 
 static uint64_t random64(void)
 {
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
+	return xorshift(&random_state);
 }
 
 static unsigned pick(unsigned n)

@@ -9,6 +9,7 @@
 #include "ir/folder.h"
 #include "ir/pass.h"
 #include "isa/x86/lift.h"
+#include "xorshift.h"
 
 enum {
 	PAGE = CODE,
@@ -23,10 +24,7 @@ static uint64_t random_state = 0x9e3779b97f4a7c15;
 
 static unsigned pick(unsigned n)
 {
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (unsigned)(random_state >> 20) % n;
+	return (unsigned)(xorshift(&random_state) >> 20) % n;
 }
 
 /* ---- programs */

@@ -10,15 +10,13 @@
 
 #include "base/bits.h"
 #include "ir/vop.h"
+#include "xorshift.h"
 
 static uint64_t rng = 0x9e3779b97f4a7c15;
 
 static uint64_t rnd(void)
 {
-	rng ^= rng << 13;
-	rng ^= rng >> 7;
-	rng ^= rng << 17;
-	return rng;
+	return xorshift(&rng);
 }
 
 /* Random bits, or bytes that sit at the edges of signed and unsigned lanes. */

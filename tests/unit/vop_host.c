@@ -8,6 +8,7 @@
 
 #include "base/bits.h"
 #include "ir/vop.h"
+#include "xorshift.h"
 
 enum { ROUNDS = 4000, FLOAT_ROUNDS = 100000 };
 
@@ -15,10 +16,7 @@ static uint64_t rng = 0x2545f4914f6cdd1d;
 
 static uint64_t rnd(void)
 {
-	rng ^= rng << 13;
-	rng ^= rng >> 7;
-	rng ^= rng << 17;
-	return rng;
+	return xorshift(&rng);
 }
 
 /* Random bits, sparse ones, or lanes that are equal but for a few bits. */

@@ -10,15 +10,13 @@
 
 #include "base/bits.h"
 #include "ir/vop.h"
+#include "xorshift.h"
 
 static uint64_t rng = 0x243f6a8885a308d3;
 
 static uint64_t rnd(void)
 {
-	rng ^= rng << 13;
-	rng ^= rng >> 7;
-	rng ^= rng << 17;
-	return rng;
+	return xorshift(&rng);
 }
 
 static void rnd_vec(union ir_vec *v)

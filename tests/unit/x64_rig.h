@@ -10,6 +10,7 @@
 
 #include "engine/translate/x64/asm.h"
 #include "base/bits.h"
+#include "xorshift.h"
 
 #define CODE_BYTES  256
 #define RANDOM_MEMS 24
@@ -73,10 +74,7 @@ static inline void name_gpr(char *out, size_t size, unsigned bytes, unsigned reg
 
 static inline uint64_t next(struct rig *r)
 {
-	r->seed ^= r->seed << 13;
-	r->seed ^= r->seed >> 7;
-	r->seed ^= r->seed << 17;
-	return r->seed;
+	return xorshift(&r->seed);
 }
 
 static inline uint64_t reg_value(const struct rig *r, unsigned cs_reg)

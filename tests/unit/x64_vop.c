@@ -14,6 +14,7 @@
 #include "base/bits.h"
 #include "engine/translate/x64/vop.h"
 #include "host/host.h"
+#include "xorshift.h"
 
 #define ROUNDS 60
 #define PAGE   4096
@@ -51,10 +52,7 @@ struct rig {
 
 static uint64_t rnd(struct rig *g)
 {
-	g->seed ^= g->seed << 13;
-	g->seed ^= g->seed >> 7;
-	g->seed ^= g->seed << 17;
-	return g->seed;
+	return xorshift(&g->seed);
 }
 
 static int set_up(void **state)

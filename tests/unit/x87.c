@@ -15,6 +15,7 @@
 #include "box.h"
 #include "engine_choice.h"
 #include "isa/x86/fpu.h"
+#include "xorshift.h"
 
 enum {
 	RAM_BYTES = 1 << 20,
@@ -124,10 +125,7 @@ static int teardown(void **state)
 
 static uint64_t rnd(void)
 {
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed * 0x2545f4914f6cdd1d;
+	return xorshift(&seed) * 0x2545f4914f6cdd1d;
 }
 
 static const uint16_t odd_exponents[] = {
