@@ -32,11 +32,10 @@ static void enc_parse_or_panic(const struct x86_row *r, struct x86_enc *e)
 	host_panic(msg);
 }
 
-static bool enc_in_slot(const struct x86_enc *e, unsigned slot)
+/* The first of its slots: as many as its opcode spans. */
+static unsigned enc_slot(const struct x86_enc *e)
 {
-	unsigned start = x86_slot(e->vex != X86_VEX_NONE, e->map, e->opcode);
-
-	return slot >= start && slot < start + e->opcode_span;
+	return x86_slot(e->vex != X86_VEX_NONE, e->map, e->opcode);
 }
 
 static uint32_t modrm_mask(const struct x86_enc *e)
@@ -83,48 +82,58 @@ static struct x86_candidate candidate(const struct x86_decoder *d, unsigned enc)
 	return k;
 }
 
-/* Append the rows of one slot to the list, kept sorted by rank. */
-static void slot_fill(struct x86_decoder *d, unsigned slot)
+/* Add a row to the `count` that a slot's list has, which stays sorted by rank. */
+static void slot_add(struct x86_decoder *d, unsigned slot, unsigned count, unsigned enc)
 {
-	unsigned start = d->slot[slot].first, end = start;
+	const struct x86_enc *e = &d->enc[enc];
+	unsigned start = d->slot[slot].first, at = start + count;
 
-	for (unsigned k = 0; k < d->enc_count; k++) {
-		const struct x86_enc *e = &d->enc[k];
-		unsigned at = end;
-
-		if (!enc_in_slot(e, slot))
-			continue;
-		while (at > start && d->enc[d->list[at - 1].enc].rank < e->rank) {
-			d->list[at] = d->list[at - 1];
-			at--;
-		}
-		d->list[at] = candidate(d, k);
-		end++;
-		if (e->modrm_kind != X86_MODRM_NONE)
-			d->slot[slot].has_modrm = true;
+	while (at > start && d->enc[d->list[at - 1].enc].rank < e->rank) {
+		d->list[at] = d->list[at - 1];
+		at--;
 	}
-	d->slot[slot + 1].first = end;
+	d->list[at] = candidate(d, enc);
+	if (e->modrm_kind != X86_MODRM_NONE)
+		d->slot[slot].has_modrm = true;
+}
+
+/* How long each slot's list is says where the next one begins. */
+static unsigned slots_place(struct x86_decoder *d)
+{
+	for (unsigned k = 0; k < d->enc_count; k++)
+		for (unsigned n = 0; n < d->enc[k].opcode_span; n++)
+			d->slot[enc_slot(&d->enc[k]) + n + 1].first++;
+	for (unsigned slot = 0; slot < X86_SLOT_COUNT; slot++)
+		d->slot[slot + 1].first += d->slot[slot].first;
+	return d->slot[X86_SLOT_COUNT].first;
+}
+
+static void slots_fill(struct x86_decoder *d)
+{
+	uint16_t count[X86_SLOT_COUNT] = {0};
+
+	for (unsigned k = 0; k < d->enc_count; k++)
+		for (unsigned n = 0; n < d->enc[k].opcode_span; n++) {
+			unsigned slot = enc_slot(&d->enc[k]) + n;
+			slot_add(d, slot, count[slot]++, k);
+		}
 }
 
 static bool decoder_fill(struct x86_decoder *d)
 {
-	unsigned listed = 0, k = 0;
+	unsigned k = 0;
 
 	d->enc_count = rows_count();
 	d->enc = host_alloc(sizeof(*d->enc) * (d->enc_count + 1));
 	if (!d->enc)
 		return false;
-	for (const struct x86_row *const *f = x86_families; *f; f++) {
-		for (const struct x86_row *r = *f; r->enc; r++, k++) {
+	for (const struct x86_row *const *f = x86_families; *f; f++)
+		for (const struct x86_row *r = *f; r->enc; r++, k++)
 			enc_parse_or_panic(r, &d->enc[k]);
-			listed += d->enc[k].opcode_span;
-		}
-	}
-	d->list = host_alloc(sizeof(*d->list) * (listed + 1));
+	d->list = host_alloc(sizeof(*d->list) * (slots_place(d) + 1));
 	if (!d->list)
 		return false;
-	for (unsigned slot = 0; slot < X86_SLOT_COUNT; slot++)
-		slot_fill(d, slot);
+	slots_fill(d);
 	return true;
 }
 
