@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "host/host.h"
+#include "mem/ahead.h"
 
 enum {
 	/* bytes of blocks to one bucket or record of a table: a small block takes 300. Whatever is
@@ -10,6 +11,7 @@ enum {
 	BYTES_PER_PAGE_BUCKET = 4096,
 	BYTES_PER_PAGE_RECORD = 1024,
 	READY_BYTES = 64 << 10,
+	AHEAD_BYTES = 1 << 20,
 	MISSES_MAX = 64, /* writes near code that miss all blocks, before a page is given up */
 };
 
@@ -25,6 +27,7 @@ struct page {
 /* Memory is taken from the start up, and the index of blocks grows from the end down. */
 struct region {
 	uint8_t *start, *fill, *ready; /* ready: has been asked of the host so far */
+	uint8_t *asked;		       /* and of space.ahead */
 	struct block **index, **end;
 };
 
@@ -78,7 +81,7 @@ struct blocks *blocks_create(struct space *space, size_t bytes, const struct blo
 	each = align_down((size_t)(end - at) / BLOCKS_REGIONS, 64);
 	for (unsigned i = 0; i < BLOCKS_REGIONS; i++, at += each) {
 		s->region[i] = (struct region){
-			.start = at, .ready = at, .end = (struct block **)(at + each)};
+			.start = at, .ready = at, .asked = at, .end = (struct block **)(at + each)};
 		region_reset(&s->region[i]);
 	}
 	return s;
@@ -357,14 +360,26 @@ size_t blocks_room(const struct blocks *s)
 }
 
 /* ---- adding */
+static void ask_ahead(struct blocks *s, struct region *r)
+{
+	uint8_t *from = r->asked > r->ready ? r->asked : r->ready;
+	size_t left = (size_t)((uint8_t *)r->end - from);
+	size_t bytes = left < AHEAD_BYTES ? left : AHEAD_BYTES;
+
+	r->asked = from + bytes;
+	ahead_ask(s->space->ahead, from, bytes);
+}
+
 /* Memory is asked of the host in larger pieces than it gives it by itself. */
-static void region_ready(struct region *r)
+static void region_ready(struct blocks *s, struct region *r)
 {
 	size_t left = (size_t)((uint8_t *)r->end - r->ready);
 	size_t bytes = left < READY_BYTES ? left : READY_BYTES;
 
 	host_ram_fill(r->ready, bytes);
 	r->ready += bytes;
+	if (r->asked < r->ready + AHEAD_BYTES / 2)
+		ask_ahead(s, r);
 }
 
 void *blocks_take(struct blocks *s, size_t bytes)
@@ -377,7 +392,7 @@ void *blocks_take(struct blocks *s, size_t bytes)
 		return NULL;
 	r->fill += bytes;
 	while (r->fill > r->ready)
-		region_ready(r);
+		region_ready(s, r);
 	return p;
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/bits.h"
 #include "host/host.h"
+#include "mem/ahead.h"
 
 static bool range_wraps(uint64_t base, uint64_t len)
 {
@@ -369,15 +370,55 @@ void space_ram_written(struct space *s, uint64_t gpa, uint64_t len)
 	}
 }
 
+enum { AHEAD = SPACE_AHEAD_BYTES / SPACE_FILL_BYTES };
+
+/* Pieces of SPACE_FILL_BYTES in region i. */
+static int64_t fill_pieces(const struct space *s, int i)
+{
+	return (int64_t)(s->ram[i].len / SPACE_FILL_BYTES);
+}
+
+static uint8_t *fill_flags(const struct space *s, int i, int64_t piece)
+{
+	return &s->page_flags[i][piece * (SPACE_FILL_BYTES >> PAGE_BITS)];
+}
+
+static bool fill_is(const struct space *s, int i, int64_t piece, unsigned flags)
+{
+	return piece >= 0 && piece < fill_pieces(s, i) &&
+	       (__atomic_load_n(fill_flags(s, i, piece), __ATOMIC_RELAXED) & flags);
+}
+
+/* Ask for what is before or behind `piece`, so that there always is half of AHEAD at least. */
+static void fill_ahead(struct space *s, int i, int64_t piece, int step)
+{
+	const unsigned had = PAGE_FILLED | PAGE_AHEAD | PAGE_DIRTY;
+	int64_t end = piece + step * (AHEAD + 1), k = piece + step, n = 0, low;
+
+	if (fill_is(s, i, piece + step * AHEAD / 2, had))
+		return;
+	while (k != end && fill_is(s, i, k, had))
+		k += step;
+	low = k;
+	for (; k != end && k >= 0 && k < fill_pieces(s, i) && !fill_is(s, i, k, had); k += step) {
+		__atomic_fetch_or(fill_flags(s, i, k), PAGE_AHEAD, __ATOMIC_RELAXED);
+		low = k < low ? k : low;
+		n++;
+	}
+	ahead_ask(s->ahead, s->ram[i].hva + low * SPACE_FILL_BYTES, (size_t)n * SPACE_FILL_BYTES);
+}
+
 void space_ram_fill(struct space *s, uint64_t gpa)
 {
 	int i = space_ram_index(s, gpa);
 	uint64_t at, pages;
+	int64_t piece;
 	uint8_t *flags;
 
 	if (i < 0)
 		return;
 	at = align_down(gpa - s->ram[i].base, SPACE_FILL_BYTES);
+	piece = (int64_t)(at / SPACE_FILL_BYTES);
 	pages = (s->ram[i].len - at) >> PAGE_BITS;
 	if (pages > SPACE_FILL_BYTES >> PAGE_BITS)
 		pages = SPACE_FILL_BYTES >> PAGE_BITS;
@@ -387,6 +428,10 @@ void space_ram_fill(struct space *s, uint64_t gpa)
 	for (uint64_t k = 0; k < pages; k++)
 		if (__atomic_load_n(&flags[k], __ATOMIC_RELAXED) & PAGE_DIRTY)
 			return;
+	if (s->ahead && fill_is(s, i, piece - 1, PAGE_FILLED))
+		fill_ahead(s, i, piece, 1);
+	else if (s->ahead && fill_is(s, i, piece + 1, PAGE_FILLED))
+		fill_ahead(s, i, piece, -1);
 	host_ram_fill(s->ram[i].hva + at, pages << PAGE_BITS);
 }
 

@@ -57,8 +57,9 @@ enum {
 	PAGE_CODE = 1,	 /* an engine holds blocks of this page: writes must be announced */
 	PAGE_DIRTY = 2,	 /* written since the flag was last cleared */
 	PAGE_FILLED = 4, /* first of SPACE_FILL_BYTES: space_ram_fill has been there */
+	PAGE_AHEAD = 8,	 /* the same: and has asked for it before */
 };
-enum { SPACE_FILL_BYTES = 64 << 10 };
+enum { SPACE_FILL_BYTES = 64 << 10, SPACE_AHEAD_BYTES = 1 << 20 };
 
 /* Where the code is in a page. */
 struct code_page {
@@ -90,6 +91,7 @@ struct space {
 	unsigned overlays;   /* enabled regions that lie on RAM; changed atomically */
 	struct code_listener listener[SPACE_LISTENER_MAX];
 	unsigned listener_count;
+	struct ahead *ahead;	   /* for memory soon to be written; may be NULL */
 	struct host_mutex *lock;   /* the machine lock; may be NULL in tests */
 	const struct trace *trace; /* may be NULL */
 	enum trace_event io_event; /* TRACE_MMIO or TRACE_PIO */
@@ -160,7 +162,8 @@ bool space_write(struct space *s, uint64_t gpa, const void *buf, size_t len);
 
 /* The page of RAM at gpa is about to be written for the first time. So are its neighbours soon, in
  * most guests: the host gives memory to all of them at once, unless one was written or discarded
- * before. Any thread. */
+ * before. Where the ones on one side have been given some, those on the other are asked of s->ahead.
+ * Any thread. */
 void space_ram_fill(struct space *s, uint64_t gpa);
 /* Give RAM back to the host: whole pages of [gpa, gpa+len), which read as zeroes afterwards. False,
  * and nothing done, unless all of it is RAM that can be written, page-aligned. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "isa/x86/decode.h"
+#include "mem/ahead.h"
 
 _Static_assert(sizeof(struct error) == sizeof(struct doppel_error), "the same sentence");
 
@@ -168,6 +169,15 @@ static bool compiles_in_background(const struct vm_config *c)
 	return !c->counted && !c->stress && !c->dump && host_cpu_count() > 1;
 }
 
+/* One CPU of the host more than it has of ours. */
+static void create_ahead(struct doppel_vm *vm)
+{
+	if (vm->cfg.counted || !vm->x86->space || host_cpu_count() <= vm->cfg.cpus)
+		return;
+	vm->ahead = ahead_create();
+	vm->x86->space->ahead = vm->ahead;
+}
+
 static int create_engine(struct doppel_vm *vm, struct error *err)
 {
 	struct engine_config ec = {
@@ -211,6 +221,7 @@ static int create_engine(struct doppel_vm *vm, struct error *err)
 
 static void destroy_cpus(struct doppel_vm *vm)
 {
+	ahead_destroy(vm->ahead); /* all that it writes to is still there */
 	for (unsigned i = 0; vm->cpu && i < vm->cfg.cpus; i++) {
 		if (vm->cpu[i].engine)
 			vm->cfg.engine->cpu_destroy(vm->cpu[i].engine);
@@ -254,6 +265,8 @@ static int build(struct doppel_vm *vm, const struct doppel_config *cfg, struct e
 		r = create_machine(vm, err);
 	if (r == 0 && !vm->cfg.counted)
 		lend_io(vm);
+	if (r == 0)
+		create_ahead(vm);
 	if (r == 0)
 		r = create_engine(vm, err);
 	return r ? r : vm_boot(vm, err);

@@ -80,6 +80,7 @@ struct doppel_vm {
 	struct file_image kernel, initrd; /* kept: a reset boots them again */
 	struct x86_decoder *decoder;
 	struct engine_group *group;
+	struct ahead *ahead; /* NULL: nobody has time for it */
 	struct x86_cpu *x86; /* array of cfg.cpus, page-aligned */
 	struct vm_cpu *cpu;  /* array of cfg.cpus */
 	struct machine *machine;

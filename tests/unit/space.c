@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "host/host.h"
+#include "mem/ahead.h"
 #include "mem/space.h"
 
 /* A device that logs what it is asked. */
@@ -437,6 +438,47 @@ static void first_writes_fill(void **state)
 	space_ram_fill(&s, 0x20000000); /* nothing there */
 }
 
+enum { AHEAD_FILLS = SPACE_AHEAD_BYTES / SPACE_FILL_BYTES };
+
+static bool asked_ahead(int fill)
+{
+	return space_page_flags(&s, 0x10000000 + (uint64_t)fill * SPACE_FILL_BYTES) & PAGE_AHEAD;
+}
+
+/* Fills side by side have those that come next asked for, upwards and downwards, but for what was
+ * written or filled before; and nothing outside of memory. */
+static void fills_in_a_row_ask_ahead(void **state)
+{
+	enum { ALL = 3 * AHEAD_FILLS, BASE = 0x10000000 };
+	uint8_t *memory = host_ram_map(ALL * SPACE_FILL_BYTES);
+
+	(void)state;
+	s.ahead = ahead_create();
+	assert_non_null(s.ahead);
+	assert_int_equal(space_map_ram(&s, BASE, ALL * SPACE_FILL_BYTES, memory, false), 0);
+	memory[9 * SPACE_FILL_BYTES + 5] = 7;
+	space_page_flags_set(&s, BASE + (AHEAD_FILLS + 2) * SPACE_FILL_BYTES, PAGE_DIRTY);
+	space_ram_fill(&s, BASE + 4 * SPACE_FILL_BYTES);
+	for (int k = 0; k < ALL; k++)
+		assert_false(asked_ahead(k));
+	space_ram_fill(&s, BASE + 5 * SPACE_FILL_BYTES);
+	for (int k = 0; k < ALL; k++)
+		assert_int_equal(asked_ahead(k), k > 5 && k < AHEAD_FILLS + 2);
+	space_ram_fill(&s, BASE + 3 * SPACE_FILL_BYTES);
+	for (int k = 0; k < 3; k++)
+		assert_true(asked_ahead(k));
+	space_ram_fill(&s, BASE + (uint64_t)(ALL - 2) * SPACE_FILL_BYTES);
+	space_ram_fill(&s, BASE + (uint64_t)(ALL - 1) * SPACE_FILL_BYTES);
+	space_ram_fill(&s, BASE + (uint64_t)(ALL - 3) * SPACE_FILL_BYTES);
+	assert_true(asked_ahead(ALL - 4));
+	for (int k = 0; k < 100; k++) /* more than it takes in */
+		ahead_ask(s.ahead, memory, SPACE_FILL_BYTES);
+	ahead_destroy(s.ahead);
+	assert_int_equal(memory[9 * SPACE_FILL_BYTES + 5], 7);
+	host_ram_unmap(memory, ALL * SPACE_FILL_BYTES);
+	s.ahead = NULL;
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -458,6 +500,7 @@ int main(void)
 		TEST(code_and_data_in_one_page),
 		TEST(hash_sees_every_word),
 		TEST(first_writes_fill),
+		TEST(fills_in_a_row_ask_ahead),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
