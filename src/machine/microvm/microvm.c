@@ -108,56 +108,11 @@ static int microvm_create(struct machine **out, const struct machine_config *cfg
 
 /* ---- instances, for reset and inspection */
 
-/* Part k of what stands behind slot n, NULL after the last. */
-static const struct device_desc *slot_part(struct microvm *v, unsigned n, unsigned k, void **state)
-{
-	struct virtio_device *d = v->slot[n].device;
-	const struct {
-		const struct device_desc *desc;
-		void *state;
-	} t[] = {
-		{&virtio_mmio_desc, &v->slot[n]},
-		{&virtio_device_desc, d},
-		{d->type->state, d->model},
-	};
-
-	for (unsigned i = 0; i < ARRAY_LEN(t); i++) {
-		if (!t[i].desc || k--)
-			continue;
-		*state = t[i].state;
-		return t[i].desc;
-	}
-	if (k >= d->queues)
-		return NULL;
-	*state = &d->queue[k];
-	return &virtqueue_desc;
-}
-
-static const struct device_desc *virtio_part(struct microvm *v, unsigned k, void **state,
-					     const char **name)
-{
-	for (unsigned i = 0; i < v->m.cfg.devices; i++) {
-		const struct device_desc *part;
-		unsigned n = 0;
-
-		*name = v->m.cfg.device[i].name;
-		while ((part = slot_part(v, i, n, state)))
-			if (n++ == k)
-				return part;
-		k -= n;
-	}
-	return NULL;
-}
-
 static const struct device_desc *microvm_device(struct machine *m, unsigned k, void **state,
 						const char **name)
 {
 	struct microvm *v = microvm_of(m);
-	const struct {
-		const struct device_desc *desc;
-		void *state;
-		const char *name;
-	} t[] = {
+	const struct x86_part t[] = {
 		{&ioapic_desc, &m->ioapic, "ioapic"},
 		{&uart_desc, &v->uart, "com1"},
 		{&acpi_sleep_desc, &v->sleep, "acpi-sleep"},
@@ -166,30 +121,20 @@ static const struct device_desc *microvm_device(struct machine *m, unsigned k, v
 		{&debug_exit_desc, &v->debug_exit, "debug-exit"},
 		{&debug_console_desc, &v->debug_console, "debug-console"},
 	};
+	const struct device_desc *part = x86_machine_part(m, t, ARRAY_LEN(t), &k, state, name);
 
-	if (k < ARRAY_LEN(t)) {
-		*state = t[k].state;
-		*name = t[k].name;
-		return t[k].desc;
+	for (unsigned i = 0; !part && i < m->cfg.devices; i++) {
+		const struct x86_part mmio = {&virtio_mmio_desc, &v->slot[i],
+					      m->cfg.device[i].name};
+
+		part = x86_virtio_part(v->slot[i].device, &mmio, 1, &k, state, name);
 	}
-	k -= ARRAY_LEN(t);
-	if (k >= m->cfg.cpus)
-		return virtio_part(v, k - m->cfg.cpus, state, name);
-	*state = &m->lapic[k];
-	*name = "lapic";
-	return &lapic_desc;
+	return part;
 }
 
 static void microvm_reset(struct machine *m)
 {
-	const struct device_desc *d;
-	const char *name;
-	void *state;
-
-	for (unsigned k = 0; (d = microvm_device(m, k, &state, &name)); k++)
-		if (d->reset)
-			d->reset(state);
-	x86_machine_reset_cpus(m);
+	x86_machine_reset(m, microvm_device);
 }
 
 static size_t microvm_serial_input(struct machine *m, unsigned n, const uint8_t *bytes, size_t len)

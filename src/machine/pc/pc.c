@@ -182,11 +182,7 @@ static int pc_create(struct machine **out, const struct machine_config *cfg, str
 static const struct device_desc *pc_device(struct machine *m, unsigned k, void **state,
 					   const char **name)
 {
-	const struct {
-		const struct device_desc *desc;
-		void *state;
-		const char *name;
-	} t[] = {
+	const struct x86_part t[] = {
 		{&ioapic_desc, &m->ioapic, "ioapic"},
 		{&i8259_desc, &pc_of(m)->pic, "i8259"},
 		{&i8254_desc, &pc_of(m)->pit, "i8254"},
@@ -204,18 +200,9 @@ static const struct device_desc *pc_device(struct machine *m, unsigned k, void *
 		{&debug_exit_desc, &pc_of(m)->debug_exit, "debug-exit"},
 		{&debug_console_desc, &pc_of(m)->debug_console, "debug-console"},
 	};
+	const struct device_desc *part = x86_machine_part(m, t, ARRAY_LEN(t), &k, state, name);
 
-	if (k >= ARRAY_LEN(t)) {
-		k -= ARRAY_LEN(t);
-		if (k >= m->cfg.cpus)
-			return pc_pci_device(m, k - m->cfg.cpus, state, name);
-		*state = &m->lapic[k];
-		*name = "lapic";
-		return &lapic_desc;
-	}
-	*state = t[k].state;
-	*name = t[k].name;
-	return t[k].desc;
+	return part ? part : pc_pci_device(m, k, state, name);
 }
 
 /* CMOS bytes that old systems look at for the size of memory. */
@@ -239,14 +226,7 @@ static void cmos_memory(struct machine *m)
 
 static void pc_reset(struct machine *m)
 {
-	const struct device_desc *d;
-	const char *name;
-	void *state;
-
-	for (unsigned k = 0; (d = pc_device(m, k, &state, &name)); k++)
-		if (d->reset)
-			d->reset(state);
-	x86_machine_reset_cpus(m);
+	x86_machine_reset(m, pc_device);
 	cmos_memory(m);
 }
 

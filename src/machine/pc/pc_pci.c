@@ -250,87 +250,55 @@ void pc_pci_firmware(struct machine *m)
 
 /* ---- instances */
 
-/* Part k of what stands behind a user's device, NULL after the last. */
-static const struct device_desc *part_of_virtio(struct virtio_pci *v, unsigned k, void **state)
+static const struct device_desc *part_of_virtio(struct virtio_pci *v, const char *called,
+						unsigned *k, void **state, const char **name)
 {
-	struct virtio_device *d = v->device;
-	const struct {
-		const struct device_desc *desc;
-		void *state;
-	} t[] = {
-		{&pci_function_desc, &v->pci},	  {&msix_desc, &v->msix},     {&virtio_pci_desc, v},
-		{&virtio_device_desc, v->device}, {d->type->state, d->model},
+	const struct x86_part t[] = {
+		{&pci_function_desc, &v->pci, called},
+		{&msix_desc, &v->msix, called},
+		{&virtio_pci_desc, v, called},
 	};
 
-	for (unsigned i = 0; i < ARRAY_LEN(t); i++) {
-		if (!t[i].desc || k--)
-			continue;
-		*state = t[i].state;
-		return t[i].desc;
-	}
-	if (k >= d->queues)
-		return NULL;
-	*state = &d->queue[k];
-	return &virtqueue_desc;
+	return x86_virtio_part(v->device, t, ARRAY_LEN(t), k, state, name);
 }
 
-static const struct device_desc *part_of_pci(const struct machine_device *d, unsigned k,
-					     void **state)
+static const struct device_desc *part_of_pci(const struct machine_device *d, unsigned *k,
+					     void **state, const char **name)
 {
-	const struct {
-		const struct device_desc *desc;
-		void *state;
-	} t[] = {
-		{&pci_function_desc, d->pci},
-		{d->pci->msix ? &msix_desc : NULL, d->pci->msix},
-		{d->desc, d->state},
+	const struct x86_part t[] = {
+		{&pci_function_desc, d->pci, d->name},
+		{d->pci->msix ? &msix_desc : NULL, d->pci->msix, d->name},
+		{d->desc, d->state, d->name},
 	};
 
-	for (unsigned i = 0; i < ARRAY_LEN(t); i++) {
-		if (!t[i].desc || k--)
-			continue;
-		*state = t[i].state;
-		return t[i].desc;
-	}
-	return NULL;
+	return x86_part(t, ARRAY_LEN(t), k, state, name);
 }
 
-enum { IDE_PARTS = 3 };
-
-static const struct device_desc *part_of_ide(struct ide *ide, unsigned k, void **state)
+static const struct device_desc *part_of_ide(struct ide *ide, unsigned *k, void **state,
+					     const char **name)
 {
-	void *const states[IDE_PARTS] = {&ide->bridge, &ide->pci, ide};
+	const struct x86_part t[] = {
+		{&pci_function_desc, &ide->bridge, "ide"},
+		{&pci_function_desc, &ide->pci, "ide"},
+		{&ide_desc, ide, "ide"},
+	};
 
-	*state = states[k];
-	return k == IDE_PARTS - 1 ? &ide_desc : &pci_function_desc;
+	return x86_part(t, ARRAY_LEN(t), k, state, name);
 }
 
 const struct device_desc *pc_pci_device(struct machine *m, unsigned k, void **state,
 					const char **name)
 {
 	struct ide *ide = pc_of(m)->pci.ide;
+	const struct device_desc *part = ide ? part_of_ide(ide, &k, state, name) : NULL;
 
-	if (ide && k < IDE_PARTS) {
-		*name = "ide";
-		return part_of_ide(ide, k, state);
-	}
-	k -= ide ? IDE_PARTS : 0;
-	for (unsigned i = 0; i < m->cfg.devices; i++) {
+	for (unsigned i = 0; !part && i < m->cfg.devices; i++) {
 		const struct machine_device *d = &m->cfg.device[i];
-		const struct device_desc *part = NULL;
-		unsigned n = 0;
 
-		if (d->kind == MACHINE_IDE_DISK)
-			continue;
-		*name = d->name;
-		do {
-			part = d->kind == MACHINE_PCI
-				       ? part_of_pci(d, n, state)
-				       : part_of_virtio(&pc_of(m)->pci.virtio[i], n, state);
-			if (part && n++ == k)
-				return part;
-		} while (part);
-		k -= n;
+		if (d->kind == MACHINE_PCI)
+			part = part_of_pci(d, &k, state, name);
+		else if (d->kind != MACHINE_IDE_DISK)
+			part = part_of_virtio(&pc_of(m)->pci.virtio[i], d->name, &k, state, name);
 	}
-	return NULL;
+	return part;
 }

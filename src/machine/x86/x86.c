@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "base/bits.h"
+#include "device/virtio/virtio.h"
 #include "host/host.h"
 #include "isa/x86/fault.h"
 
@@ -122,7 +124,7 @@ int x86_machine_map(struct machine *m)
 				&ioapic_io_ops, &m->ioapic);
 }
 
-void x86_machine_reset_cpus(struct machine *m)
+static void reset_cpus(struct machine *m)
 {
 	for (unsigned i = 0; i < m->cfg.cpus; i++) {
 		x86_cpu_reset(&m->cpus[i]);
@@ -130,6 +132,71 @@ void x86_machine_reset_cpus(struct machine *m)
 		if (i)
 			m->cpus[i].activity = X86_WAIT_SIPI;
 	}
+}
+
+void x86_machine_reset(struct machine *m,
+		       const struct device_desc *(*device)(struct machine *m, unsigned k,
+							   void **state, const char **name))
+{
+	const struct device_desc *d;
+	const char *name;
+	void *state;
+
+	for (unsigned k = 0; (d = device(m, k, &state, &name)); k++)
+		if (d->reset)
+			d->reset(state);
+	reset_cpus(m);
+}
+
+const struct device_desc *x86_part(const struct x86_part *t, unsigned n, unsigned *k, void **state,
+				   const char **name)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (!t[i].desc || (*k)--)
+			continue;
+		*state = t[i].state;
+		*name = t[i].name;
+		return t[i].desc;
+	}
+	return NULL;
+}
+
+const struct device_desc *x86_machine_part(struct machine *m, const struct x86_part *t, unsigned n,
+					   unsigned *k, void **state, const char **name)
+{
+	const struct device_desc *part = x86_part(t, n, k, state, name);
+
+	if (part)
+		return part;
+	if (*k >= m->cfg.cpus) {
+		*k -= m->cfg.cpus;
+		return NULL;
+	}
+	*state = &m->lapic[*k];
+	*name = "lapic";
+	return &lapic_desc;
+}
+
+const struct device_desc *x86_virtio_part(struct virtio_device *d, const struct x86_part *t,
+					  unsigned n, unsigned *k, void **state, const char **name)
+{
+	const struct x86_part own[] = {
+		{&virtio_device_desc, d, t->name},
+		{d->type->state, d->model, t->name},
+	};
+	const struct device_desc *part = x86_part(t, n, k, state, name);
+
+	if (!part)
+		part = x86_part(own, ARRAY_LEN(own), k, state, name);
+	if (part)
+		return part;
+	if (*k >= d->queues) {
+		*k -= d->queues;
+		return NULL;
+	}
+	*state = &d->queue[*k];
+	*name = t->name;
+	return &virtqueue_desc;
 }
 
 struct space *x86_machine_memory(struct machine *m)

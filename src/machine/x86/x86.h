@@ -73,8 +73,27 @@ struct x86_mapping {
 	void *opaque;
 };
 int x86_map_all(struct space *s, const struct x86_mapping *t, unsigned n);
-/* CPUs to their reset state; the devices have been reset. */
-void x86_machine_reset_cpus(struct machine *m);
+/* To their reset state: all that device, the machine's own, lists; then the CPUs. */
+void x86_machine_reset(struct machine *m,
+		       const struct device_desc *(*device)(struct machine *m, unsigned k,
+							   void **state, const char **name));
+
+/* For machine_desc.device: instances in a row. */
+struct x86_part {
+	const struct device_desc *desc; /* NULL: there is none here */
+	void *state;
+	const char *name;
+};
+/* Instance *k of n; NULL if there are no more than *k, which is then less by as many as there are.
+ * So are those below. */
+const struct device_desc *x86_part(const struct x86_part *t, unsigned n, unsigned *k, void **state,
+				   const char **name);
+/* Of n, then of the local APICs. */
+const struct device_desc *x86_machine_part(struct machine *m, const struct x86_part *t, unsigned n,
+					   unsigned *k, void **state, const char **name);
+/* Of n that are its transport, then of a virtio device, its model and its queues. */
+const struct device_desc *x86_virtio_part(struct virtio_device *d, const struct x86_part *t,
+					  unsigned n, unsigned *k, void **state, const char **name);
 
 /* machine_desc.memory */
 struct space *x86_machine_memory(struct machine *m);
