@@ -5,15 +5,7 @@
 .set TOP, 64 << 20			# the machine's memory: the test gives it this much
 
 main:
-	cli
-	lgdt	gdt_pointer
-	movl	%cr0, %eax		# 4 GiB data segment, then back to real mode
-	orl	$1, %eax
-	movl	%eax, %cr0
-	movw	$8, %bx
-	movw	%bx, %ds
-	andl	$~1, %eax
-	movl	%eax, %cr0
+	reach_4gib
 	movl	$0x100000, %esi
 1:	movl	%esi, %eax
 	notl	%eax
@@ -34,10 +26,3 @@ main:
 	jnz	1b
 	end_run	3
 bad:	end_run	4
-
-	.align	8
-gdt:	.quad	0
-	.quad	0x00cf93000000ffff
-gdt_pointer:
-	.word	. - gdt - 1
-	.long	gdt

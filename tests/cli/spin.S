@@ -8,15 +8,7 @@
 .set STARTUP, 6 << 8
 
 main:
-	cli
-	lgdt	gdt_pointer
-	movl	%cr0, %eax		# 4 GiB data segment, then back to real mode
-	orl	$1, %eax
-	movl	%eax, %cr0
-	movw	$8, %bx
-	movw	%bx, %ds
-	andl	$~1, %eax
-	movl	%eax, %cr0
+	reach_4gib
 	movl	$(ALL_BUT_ME | ASSERT | INIT), %eax
 	movl	$APIC_ICR, %edi
 	movl	%eax, (%edi)
@@ -27,10 +19,3 @@ main:
 	.org	0x8000 - 0x7c00
 	cli
 1:	jmp	1b
-
-	.align	8
-gdt:	.quad	0
-	.quad	0x00cf93000000ffff
-gdt_pointer:
-	.word	. - gdt - 1
-	.long	gdt

@@ -2,9 +2,6 @@
  * changes that must be seen by the next round. SDM vol. 3, 4.8, 4.10.4 and 8.1.3. */
 #include "lib.inc"
 
-	.set	V, 0x100000000		/* under test */
-	.set	PD4, 0x18000
-	.set	PT, 0x19000
 	.set	PA, 0x30000
 	.set	PB, 0x31000
 	.set	PCODE, 0x32000
@@ -15,16 +12,6 @@
 	mov	rax, \value
 	mov	[PT + 8 * \n], rax
 	invlpg	[r15 + 0x1000 * \n]
-	.endm
-	.macro	CR4_SET bit
-	mov	rax, cr4
-	bts	rax, \bit
-	mov	cr4, rax
-	.endm
-	.macro	CR4_CLEAR bit
-	mov	rax, cr4
-	btr	rax, \bit
-	mov	cr4, rax
 	.endm
 	.macro	SUM name, want
 	call	rd
@@ -45,15 +32,10 @@
 
 	BITS16
 main:	ENTER_LONG
-	mov	edi, 0x18000
-	mov	ecx, 0x2000 / 8
-	xor	eax, eax
-	rep	stosq
+	MAP_V
 	mov	edi, PA
 	mov	ecx, 0x9000 / 8
 	rep	stosq
-	mov	qword ptr [PDPT + 32], PD4+7
-	mov	qword ptr [PD4], PT+7
 	mov	r15, V
 	mov	rax, cr0
 	bts	rax, 16

@@ -2,10 +2,6 @@
  * pages and PCIDs. SDM vol. 3, chapter 4. */
 #include "lib.inc"
 
-/* Under test: 4 GiB upwards, by PDPT entry 4. */
-	.set	V, 0x100000000
-	.set	PD4, 0x18000
-	.set	PT, 0x19000
 	.set	PD5, 0x1a000
 	.set	PA, 0x30000	/* data pages */
 	.set	PB, 0x31000
@@ -50,25 +46,10 @@
 	.macro	CHK_CR2 name, want
 	CHK	"\name", "[x_cr2]", \want
 	.endm
-	.macro	CR4_SET bit
-	mov	rax, cr4
-	bts	rax, \bit
-	mov	cr4, rax
-	.endm
-	.macro	CR4_CLEAR bit
-	mov	rax, cr4
-	btr	rax, \bit
-	mov	cr4, rax
-	.endm
 
 	BITS16
 main:	ENTER_LONG
-	mov	edi, PD4
-	mov	ecx, 0x3000 / 8
-	xor	eax, eax
-	rep	stosq
-	mov	qword ptr [PDPT + 32], PD4 + 7
-	mov	qword ptr [PD4], PT + 7
+	MAP_V	3
 	mov	dword ptr [PA], 0xaaaa0000
 	mov	dword ptr [PA + 0xffc], 0xaaaa0ffc
 	mov	dword ptr [PB], 0xbbbb0000

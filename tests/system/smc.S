@@ -3,18 +3,11 @@
  * store. x86 shows a store to its own next instruction at once. SDM vol. 3, 8.1.3 and 11.6. */
 #include "lib.inc"
 
-	.set	V, 0x100000000		/* alias of PCODE */
-	.set	PT, 0x19000
-	.set	PCODE, 0x32000
+	.set	PCODE, 0x32000		/* V is an alias of it */
 
 	BITS16
 main:	ENTER_LONG
-	mov	edi, 0x18000
-	mov	ecx, 0x2000 / 8
-	xor	eax, eax
-	rep	stosq
-	mov	qword ptr [PDPT + 32], 0x18007
-	mov	qword ptr [0x18000], PT+7
+	MAP_V
 	mov	qword ptr [PT], PCODE+7
 	mov	qword ptr [PT + 8], PCODE+0x1007
 

@@ -26,8 +26,6 @@
 	.set	RY, 0x203c0
 	.set	GO, 0x20400
 	.set	BACK, 0x20440
-	.set	V, 0x100000000
-	.set	PT, 0x19000
 	.set	PA, 0x30000
 	.set	PB, 0x31000
 	.set	CODE, 0x32000
@@ -45,12 +43,7 @@
 
 	BITS16
 main:	ENTER_LONG
-	mov	edi, 0x18000
-	mov	ecx, 0x2000 / 8
-	xor	eax, eax
-	rep	stosq
-	mov	qword ptr [PDPT + 32], 0x18007
-	mov	qword ptr [0x18000], PT+7
+	MAP_V
 	mov	edi, 0x20000
 	mov	ecx, 0x2000 / 8
 	rep	stosq
