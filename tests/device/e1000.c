@@ -7,6 +7,7 @@
 #include "device/e1000_parts.h"
 #include "device/net_offload.h"
 #include "fake.h"
+#include "fake_worker.h"
 
 enum {
 	RAM = 1 << 20,
@@ -24,8 +25,7 @@ struct board {
 	struct e1000 e;
 	struct net_network network;
 	struct space memory;
-	struct work *posted;
-	struct worker worker;
+	struct fake_worker io;
 	uint8_t *ram;
 	unsigned sent, resumed, features;
 	uint8_t frame[NET_FRAME_MAX];
@@ -61,20 +61,9 @@ static void on_features(void *opaque, unsigned features)
 	((struct board *)opaque)->features = features;
 }
 
-static void on_post(void *opaque, struct work *w)
-{
-	((struct board *)opaque)->posted = w;
-}
-
 static void run(struct board *b)
 {
-	struct work *w;
-
-	while ((w = b->posted)) {
-		b->posted = NULL;
-		w->posted = false;
-		w->run(w->opaque);
-	}
+	fake_worker_run(&b->io, UINT_MAX);
 }
 
 static void out(struct board *b, unsigned offset, uint32_t v)
@@ -98,10 +87,10 @@ static int setup(void **state)
 	space_map_ram(&b->memory, 0, RAM, b->ram, false);
 	b->network = (struct net_network){
 		.send = on_send, .resume = on_resume, .card_features = on_features, .opaque = b};
-	b->worker = (struct worker){on_post, b};
+	fake_worker_init(&b->io);
 	e1000_init(&b->e, mac, &b->network);
 	b->e.pci.ops->connect(b->e.pci.opaque,
-			      &(struct pci_wiring){&b->memory, NULL, &b->worker, &b->f.clock,
+			      &(struct pci_wiring){&b->memory, NULL, &b->io.worker, &b->f.clock,
 						   &b->f.timerq, NULL});
 	b->e.pci.irq = fake_line(&b->f, LINE);
 	*state = b;

@@ -5,23 +5,16 @@
 
 #include "device/virtio/virtio.h"
 #include "fake_driver.h"
+#include "fake_worker.h"
 
 enum { FAKE_QUEUES = 12 };
 
 struct fake_virtio {
 	struct virtio_device *d;
 	struct fake_driver queue[FAKE_QUEUES]; /* the first has the memory */
-	struct work *posted;
+	struct fake_worker io;
 	unsigned queue_interrupts, config_interrupts;
 };
-
-static inline void fake_virtio_post(void *opaque, struct work *w)
-{
-	struct fake_virtio *v = opaque;
-
-	w->next = v->posted;
-	v->posted = w;
-}
 
 static inline void fake_virtio_interrupt(void *opaque, unsigned cause, unsigned queue)
 {
@@ -36,13 +29,7 @@ static inline void fake_virtio_interrupt(void *opaque, unsigned cause, unsigned 
 /* Carry out what was posted, and what that posts. */
 static inline void fake_virtio_run(struct fake_virtio *v)
 {
-	while (v->posted) {
-		struct work *w = v->posted;
-
-		v->posted = w->next;
-		__atomic_store_n(&w->posted, false, __ATOMIC_RELEASE);
-		w->run(w->opaque);
-	}
+	fake_worker_run(&v->io, UINT_MAX);
 }
 
 /* A driver that accepts features (and VERSION_1), with size entries in each queue. */
@@ -67,14 +54,13 @@ static inline void fake_virtio_start(struct fake_virtio *v, uint64_t features, u
 
 static inline void fake_virtio_connect(struct fake_virtio *v, struct virtio_device *d)
 {
-	struct worker worker = {fake_virtio_post, v};
-
 	memset(v, 0, sizeof(*v));
 	v->d = d;
+	fake_worker_init(&v->io);
 	fake_driver_ram_for(&v->queue[0], FAKE_QUEUES);
 	for (unsigned i = 1; i < FAKE_QUEUES; i++)
 		fake_driver_beside(&v->queue[i], &v->queue[0], i);
-	virtio_connect(d, &v->queue[0].memory, NULL, &worker, NULL);
+	virtio_connect(d, &v->queue[0].memory, NULL, &v->io.worker, NULL);
 	d->transport = (struct virtio_transport){fake_virtio_interrupt, v};
 }
 

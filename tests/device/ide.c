@@ -7,6 +7,7 @@
 #include "base/bits.h"
 #include "device/ide.h"
 #include "fake.h"
+#include "fake_worker.h"
 
 enum {
 	RAM = 1 << 20,
@@ -25,19 +26,13 @@ struct board {
 	struct fake f;
 	struct ide ide;
 	struct space memory;
-	struct worker worker;
-	struct work *posted;
+	struct fake_worker io;
 	struct block_disk disk;
 	struct block_request *request;
 	uint8_t *ram, content[SECTORS * BLOCK_SECTOR];
 	unsigned flushes;
 	int error;
 };
-
-static void on_post(void *opaque, struct work *w)
-{
-	((struct board *)opaque)->posted = w;
-}
 
 static void on_submit(void *opaque, struct block_request *r)
 {
@@ -68,17 +63,9 @@ static void finish(struct board *b)
 /* The I/O thread, until it has nothing to do. */
 static void run(struct board *b)
 {
-	while (b->posted || b->request) {
-		struct work *w = b->posted;
-
-		b->posted = NULL;
-		if (w) {
-			w->posted = false;
-			w->run(w->opaque);
-		} else {
+	while (b->io.posted || b->request)
+		if (!fake_worker_run(&b->io, 1))
 			finish(b);
-		}
-	}
 }
 
 static int setup(void **state)
@@ -90,13 +77,13 @@ static int setup(void **state)
 	memset(b->ram, 0, RAM);
 	space_init(&b->memory, NULL, NULL, TRACE_MMIO);
 	space_map_ram(&b->memory, 0, RAM, b->ram, false);
-	b->worker = (struct worker){on_post, b};
+	fake_worker_init(&b->io);
 	b->disk = (struct block_disk){
 		.submit = on_submit, .opaque = b, .bytes = sizeof(b->content), .serial = "S1"};
 	for (size_t i = 0; i < sizeof(b->content); i++)
 		b->content[i] = (uint8_t)(i / BLOCK_SECTOR + i);
 	ide_init(&b->ide, fake_line(&b->f, 14), fake_line(&b->f, 15),
-		 &(struct pci_wiring){&b->memory, NULL, &b->worker, &b->f.clock, &b->f.timerq,
+		 &(struct pci_wiring){&b->memory, NULL, &b->io.worker, &b->f.clock, &b->f.timerq,
 				      NULL});
 	assert_true(ide_attach(&b->ide, 0, &b->disk));
 	assert_false(ide_attach(&b->ide, 4, &b->disk));
@@ -315,9 +302,7 @@ static void resets(void **state)
 	struct board *b = *state;
 
 	command(b, 0x20, 0, 1);
-	b->posted->posted = false;
-	b->posted->run(b->posted->opaque);
-	b->posted = NULL;
+	fake_worker_run(&b->io, 1);
 	assert_non_null(b->request);
 	ide_control_io_ops.write(&b->ide.channel[0], 0, 4, 1);
 	ide_control_io_ops.write(&b->ide.channel[0], 0, 0, 1);

@@ -5,17 +5,13 @@
 
 #include "device/virtio/entropy.h"
 #include "fake_driver.h"
+#include "fake_worker.h"
 
 static struct fake_driver f;
 static struct virtio_entropy e;
 static struct virtio_device *d = &e.device;
-static struct work *posted;
+static struct fake_worker io;
 static unsigned queue_interrupts, config_interrupts;
-
-static void on_post(void *opaque, struct work *w)
-{
-	posted = w;
-}
 
 static void on_interrupt(void *opaque, unsigned cause, unsigned queue)
 {
@@ -28,12 +24,7 @@ static void on_interrupt(void *opaque, unsigned cause, unsigned queue)
 /* What the I/O thread does. */
 static void turn(void)
 {
-	for (unsigned i = 0; posted && i < 100; i++) {
-		struct work *w = posted;
-		posted = NULL;
-		w->posted = false;
-		w->run(w->opaque);
-	}
+	fake_worker_run(&io, 100);
 }
 
 static void on_random(void *opaque, void *buf, size_t len)
@@ -43,13 +34,11 @@ static void on_random(void *opaque, void *buf, size_t len)
 
 static void begin(void)
 {
-	const struct worker worker = {on_post, NULL};
-
-	posted = NULL;
+	fake_worker_init(&io);
 	queue_interrupts = config_interrupts = 0;
 	fake_driver_ram(&f);
 	virtio_entropy_init(&e, "rng0", on_random, NULL);
-	virtio_connect(d, &f.memory, NULL, &worker, NULL);
+	virtio_connect(d, &f.memory, NULL, &io.worker, NULL);
 	d->transport.interrupt = on_interrupt;
 }
 
@@ -280,7 +269,7 @@ static void test_restore(void **state)
 	field_save(virtio_device_desc.fields, d, device);
 	field_save(virtqueue_desc.fields, &d->queue[0], queue0);
 	virtio_reset(d);
-	posted = NULL;
+	io.posted = NULL;
 	d->work.posted = false;
 	fake_add(&f, &buffer, 1);
 	field_restore(virtqueue_desc.fields, &d->queue[0], queue0);

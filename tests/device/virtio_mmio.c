@@ -7,27 +7,17 @@
 #include "device/virtio/virtio_mmio.h"
 #include "fake.h"
 #include "fake_driver.h"
+#include "fake_worker.h"
 
 static struct fake wires;
 static struct fake_driver f;
 static struct virtio_entropy e;
 static struct virtio_mmio t;
-static struct work *posted;
-
-static void on_post(void *opaque, struct work *w)
-{
-	posted = w;
-}
+static struct fake_worker io;
 
 static void turn(void)
 {
-	struct work *w = posted;
-
-	posted = NULL;
-	if (!w)
-		return;
-	w->posted = false;
-	w->run(w->opaque);
+	fake_worker_run(&io, 1);
 }
 
 static void on_random(void *opaque, void *buf, size_t len)
@@ -37,13 +27,11 @@ static void on_random(void *opaque, void *buf, size_t len)
 
 static void begin(void)
 {
-	const struct worker worker = {on_post, NULL};
-
-	posted = NULL;
+	fake_worker_init(&io);
 	fake_init(&wires);
 	fake_driver_ram(&f);
 	virtio_entropy_init(&e, "rng0", on_random, NULL);
-	virtio_connect(&e.device, &f.memory, NULL, &worker, NULL);
+	virtio_connect(&e.device, &f.memory, NULL, &io.worker, NULL);
 	virtio_mmio_init(&t, &e.device, fake_line(&wires, 5));
 }
 

@@ -8,6 +8,7 @@
 #include "base/bits.h"
 #include "device/net_coalesce.h"
 #include "device/virtio/net.h"
+#include "fake_worker.h"
 #include "fuzz.h"
 
 enum { RAM_BYTES = 0x10000, STEPS = 200, WORKS = 20, FRAME_BYTES = 4096 };
@@ -16,17 +17,12 @@ struct rig {
 	struct virtio_net card;
 	struct net_network net;
 	struct space memory;
-	struct work *posted;
+	struct fake_worker io;
 	struct fuzz_input *in;
 	unsigned emitted;
 	uint8_t ram[RAM_BYTES] __attribute__((aligned(4096)));
 	uint8_t frame[FRAME_BYTES];
 };
-
-static void on_post(void *opaque, struct work *w)
-{
-	((struct rig *)opaque)->posted = w;
-}
 
 static void on_interrupt(void *opaque, unsigned cause, unsigned queue)
 {
@@ -183,13 +179,7 @@ static void add_chain(struct rig *r, unsigned n)
 
 static void work(struct rig *r)
 {
-	for (unsigned i = 0; r->posted && i < WORKS; i++) {
-		struct work *w = r->posted;
-
-		r->posted = NULL;
-		w->posted = false;
-		w->run(w->opaque);
-	}
+	fake_worker_run(&r->io, WORKS);
 }
 
 static void step(struct rig *r)
@@ -237,9 +227,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	static const uint8_t mac[6] = {0x52, 0x54};
 	struct fuzz_input in = {data, data + len};
 	struct rig *r = aligned_alloc(4096, (sizeof(*r) + 4095) & ~4095ul);
-	const struct worker worker = {on_post, r};
 
 	memset(r, 0, sizeof(*r));
+	fake_worker_init(&r->io);
 	r->in = &in;
 	r->net = (struct net_network){
 		.send = on_send, .resume = on_resume, .card_features = on_features, .opaque = r};
@@ -248,7 +238,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	space_init(&r->memory, NULL, NULL, TRACE_MMIO);
 	FUZZ_CHECK(!space_map_ram(&r->memory, 0, RAM_BYTES, r->ram, false), "no RAM");
 	virtio_net_init(&r->card, "net0", mac, &r->net);
-	virtio_connect(&r->card.device, &r->memory, NULL, &worker, NULL);
+	virtio_connect(&r->card.device, &r->memory, NULL, &r->io.worker, NULL);
 	r->card.device.transport = (struct virtio_transport){on_interrupt, r};
 	start(r);
 	for (unsigned i = 0; i < STEPS && in.at < in.end; i++)

@@ -11,6 +11,7 @@
 #include "device/ide.h"
 #include "device/pci/msi.h"
 #include "device/virtio/virtio_pci.h"
+#include "fake_worker.h"
 #include "fuzz.h"
 
 enum { RAM_BYTES = 1 << 16, DISK_BYTES = 64 * 512, WORK_MAX = 64, FRAME_BYTES = 1600 };
@@ -22,8 +23,7 @@ struct board {
 	struct space memory;
 	struct pci_bus bus;
 	struct pci_host host;
-	struct worker worker;
-	struct work *posted;
+	struct fake_worker io;
 	struct virtio_device virtio;
 	struct virtio_pci virtio_pci;
 	struct e1000 e1000;
@@ -39,14 +39,6 @@ struct board {
 static uint64_t on_now(void *opaque)
 {
 	return ((struct board *)opaque)->now;
-}
-
-static void on_post(void *opaque, struct work *w)
-{
-	struct board *b = opaque;
-
-	w->next = b->posted;
-	b->posted = w;
 }
 
 static void on_line(void *opaque, unsigned n, int level)
@@ -99,13 +91,7 @@ static void disk_finish(struct board *b)
 
 static void work(struct board *b)
 {
-	for (unsigned i = 0; i < WORK_MAX && b->posted; i++) {
-		struct work *w = b->posted;
-
-		b->posted = w->next;
-		__atomic_store_n(&w->posted, false, __ATOMIC_RELEASE);
-		w->run(w->opaque);
-	}
+	fake_worker_run(&b->io, WORK_MAX);
 }
 
 static void model_config(void *model, uint32_t offset, uint8_t *buf, uint32_t bytes)
@@ -146,21 +132,21 @@ static void add(struct board *b, struct pci_function *f, unsigned device, unsign
 static void board_init(struct board *b, uint8_t *ram)
 {
 	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 1};
-	struct pci_wiring w = {&b->memory, NULL, &b->worker, &b->clock, &b->timerq, NULL};
+	struct pci_wiring w = {&b->memory, NULL, &b->io.worker, &b->clock, &b->timerq, NULL};
 	struct irq_line line = {on_line, b, 0};
 
 	memset(b, 0, sizeof(*b));
 	memset(ram, 0, RAM_BYTES);
 	b->clock = (struct clock){on_now, b, 0};
 	b->timerq.clock = &b->clock;
-	b->worker = (struct worker){on_post, b};
+	fake_worker_init(&b->io);
 	space_init(&b->memory, NULL, NULL, TRACE_MMIO);
 	FUZZ_CHECK(!space_map_ram(&b->memory, 0, RAM_BYTES, ram, false), "no RAM");
 	pci_host_init(&b->host, &b->bus, NULL);
 	virtio_init(&b->virtio, &model, b, "fuzz", 0);
 	for (unsigned i = 0; i < 3; i++)
 		virtio_add_queue(&b->virtio, 16);
-	virtio_connect(&b->virtio, &b->memory, NULL, &b->worker, NULL);
+	virtio_connect(&b->virtio, &b->memory, NULL, &b->io.worker, NULL);
 	virtio_pci_init(&b->virtio_pci, &b->virtio);
 	add(b, &b->virtio_pci.pci, 2, 0);
 	b->network = (struct net_network){.send = on_send, .opaque = b};

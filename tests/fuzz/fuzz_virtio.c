@@ -13,6 +13,7 @@
 #include "device/virtio/console.h"
 #include "device/virtio/entropy.h"
 #include "device/virtio/virtio_mmio.h"
+#include "fake_worker.h"
 #include "fuzz.h"
 
 enum {
@@ -38,7 +39,7 @@ struct rig {
 	struct virtio_console console;
 	struct virtio_balloon balloon;
 	struct virtio_mmio mmio[DEVICES];
-	struct work *posted;
+	struct fake_worker io;
 	struct block_disk disk;
 	struct block_request *pending[PENDING_MAX];
 	unsigned pendings;
@@ -50,22 +51,9 @@ static uint8_t ram[RAM_END] __attribute__((aligned(4096)));
 
 /* ---- host ends */
 
-static void on_post(void *opaque, struct work *w)
-{
-	struct rig *r = opaque;
-
-	w->next = r->posted;
-	r->posted = w;
-}
-
 static void turn(struct rig *r)
 {
-	for (unsigned i = 0; r->posted && i < TURNS_MAX; i++) {
-		struct work *w = r->posted;
-		r->posted = w->next;
-		w->posted = false;
-		w->run(w->opaque);
-	}
+	fake_worker_run(&r->io, TURNS_MAX);
 }
 
 static void on_submit(void *opaque, struct block_request *q)
@@ -331,15 +319,14 @@ static void check(struct rig *r)
 
 static void connect(struct rig *r, unsigned n, struct virtio_device *d)
 {
-	const struct worker worker = {on_post, r};
-
-	virtio_connect(d, &r->memory, NULL, &worker, NULL);
+	virtio_connect(d, &r->memory, NULL, &r->io.worker, NULL);
 	virtio_mmio_init(&r->mmio[n], d, (struct irq_line){on_irq, r, n});
 }
 
 static void rig_init(struct rig *r, struct fuzz_input *in)
 {
 	memset(r, 0, sizeof(*r));
+	fake_worker_init(&r->io);
 	memset(ram, 0, sizeof(ram));
 	memset(ram + RAM_A, GUARD, RAM_B - RAM_A);
 	r->in = in;
