@@ -327,7 +327,7 @@ int image_file_sync(struct image_file *f)
 
 /* ---- without waiting */
 
-enum { WRITE_SLOW_NS = 2000000, WRITE_PENALTY_NS = 50000000 };
+enum { WRITE_SLOW_NS = 2000000, WRITE_PENALTY = 4, WRITE_PENALTY_NS_MAX = 50000000 };
 
 int64_t image_file_read_now(struct image_file *f, uint64_t at, const struct io_piece *piece,
 			    unsigned pieces)
@@ -344,6 +344,14 @@ int64_t image_file_read_now(struct image_file *f, uint64_t at, const struct io_p
 	return -EAGAIN; /* a real error will be met again */
 }
 
+/* Short for what was only another thread's turn on the CPU, or a commit of the journal. */
+static uint64_t write_penalty(uint64_t took_ns)
+{
+	uint64_t ns = WRITE_PENALTY * took_ns;
+
+	return ns < WRITE_PENALTY_NS_MAX ? ns : WRITE_PENALTY_NS_MAX;
+}
+
 int64_t image_file_write_now(struct image_file *f, uint64_t at, const struct io_piece *piece,
 			     unsigned pieces)
 {
@@ -358,7 +366,8 @@ int64_t image_file_write_now(struct image_file *f, uint64_t at, const struct io_
 	/* The page cache takes microseconds, unless the host is short of clean pages. */
 	end = host_time_ns();
 	if (end - begin > WRITE_SLOW_NS)
-		__atomic_store_n(&f->slow_until_ns, end + WRITE_PENALTY_NS, __ATOMIC_RELAXED);
+		__atomic_store_n(&f->slow_until_ns, end + write_penalty(end - begin),
+				 __ATOMIC_RELAXED);
 	return n;
 }
 
