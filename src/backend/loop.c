@@ -39,6 +39,7 @@ struct io_loop {
 	bool held, parked; /* asked to stand; stands */
 	bool looks;	   /* the thread will see what is posted without being woken */
 	struct lending lending;
+	struct work *shared; /* also looked at without the lock */
 };
 
 static void run_all(struct work *w)
@@ -265,6 +266,51 @@ void io_loop_hand_over(struct io_loop *l, struct work *w)
 	pthread_mutex_unlock(&l->lock);
 	if (wake)
 		uv_async_send(&l->wake);
+}
+
+/* ---- sharing */
+
+void io_loop_share(struct io_loop *l, struct work *w)
+{
+	if (__atomic_exchange_n(&w->posted, true, __ATOMIC_ACQ_REL))
+		return;
+	pthread_mutex_lock(&l->lock);
+	w->next = l->shared;
+	__atomic_store_n(&l->shared, w, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&l->lock);
+}
+
+void io_loop_unshare(struct io_loop *l, struct work *w)
+{
+	pthread_mutex_lock(&l->lock);
+	for (struct work **at = &l->shared; *at; at = &(*at)->next)
+		if (*at == w) {
+			__atomic_store_n(at, w->next, __ATOMIC_RELAXED);
+			__atomic_store_n(&w->posted, false, __ATOMIC_RELEASE);
+			break;
+		}
+	pthread_mutex_unlock(&l->lock);
+}
+
+bool io_loop_help(struct io_loop *l)
+{
+	struct work *w;
+
+	if (!__atomic_load_n(&l->shared, __ATOMIC_ACQUIRE))
+		return false;
+	pthread_mutex_lock(&l->lock);
+	w = l->shared;
+	if (w) {
+		__atomic_store_n(&l->shared, w->next, __ATOMIC_RELAXED);
+		l->busy++;
+		w->next = NULL;
+	}
+	pthread_mutex_unlock(&l->lock);
+	if (!w)
+		return false;
+	run_all(w);
+	io_loop_end(l);
+	return true;
 }
 
 /* ---- made and destroyed */

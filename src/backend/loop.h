@@ -45,6 +45,16 @@ void io_loop_idle(struct io_loop *l);
 bool io_loop_lending(struct io_loop *l);
 void io_loop_hand_over(struct io_loop *l, struct work *w);
 
+/*
+ * Sharing: work that the I/O thread does a piece of at a time, and a CPU that would sleep may do a
+ * piece of meanwhile. share offers it once, from any thread; whoever takes it offers it again if
+ * there is more. unshare: withdraw an offer that nobody has taken. help: by a CPU's thread that
+ * holds no locks: take one. Returns whether there was any.
+ */
+void io_loop_share(struct io_loop *l, struct work *w);
+void io_loop_unshare(struct io_loop *l, struct work *w);
+bool io_loop_help(struct io_loop *l);
+
 /* For handles; use it only from creation to start, on the I/O thread, and after stop. */
 uv_loop_t *io_loop_uv(struct io_loop *l);
 struct worker io_loop_worker(struct io_loop *l);

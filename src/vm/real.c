@@ -54,6 +54,8 @@ static void cpu_sleep(struct vm_cpu *c)
 {
 	while (!vm_held(c->vm) && !x86_can_wake(c->x86) &&
 	       !(atomic_load(&c->x86->request) & (X86_REQ_STOP | X86_REQ_RESET))) {
+		if (io_loop_help(c->vm->io))
+			continue;
 		io_loop_idle(c->vm->io);
 		host_event_wait(&c->wake, UINT64_MAX);
 	}

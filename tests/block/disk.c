@@ -2,7 +2,9 @@
 #include "test.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 
 #include "rig.h"
@@ -342,6 +344,160 @@ static void transfers_lent(void **state)
 	rig_clear(&g);
 }
 
+enum { LARGE = 256 << 10, LARGE_ASKS = 12 };
+
+struct crowd {
+	struct rig *rig;
+	struct ask ask[LARGE_ASKS];
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool submitted, go_on;
+};
+
+static void crowd_init(struct crowd *c, struct rig *g)
+{
+	c->rig = g;
+	c->submitted = c->go_on = false;
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_cond_init(&c->changed, NULL);
+}
+
+static void crowd_set(struct crowd *c, bool *what)
+{
+	pthread_mutex_lock(&c->lock);
+	*what = true;
+	pthread_cond_broadcast(&c->changed);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void crowd_wait(struct crowd *c, const bool *what)
+{
+	pthread_mutex_lock(&c->lock);
+	while (!*what)
+		pthread_cond_wait(&c->changed, &c->lock);
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* The I/O thread has taken all requests and is kept from doing them. */
+static void crowd_submit(void *opaque)
+{
+	struct crowd *c = opaque;
+
+	for (unsigned i = 0; i < LARGE_ASKS; i++)
+		block_submit(c->rig->face, &c->ask[i].r);
+	crowd_set(c, &c->submitted);
+	crowd_wait(c, &c->go_on);
+}
+
+/* A CPU that would sleep does the large reads, not the writes, while the I/O thread is at something
+ * else; only that thread tells of them. */
+static void large_reads_are_shared(void **state)
+{
+	static uint8_t out[LARGE_ASKS][LARGE], in[LARGE_ASKS][LARGE];
+	struct crowd c;
+	struct work w = {.run = crowd_submit, .opaque = &c};
+	struct worker k;
+	struct rig g;
+
+	rig_init(&g, "raw");
+	rig_file(&g, 2 * sizeof(out));
+	assert_int_equal(rig_open(&g, (struct image_options){.write = true}, false), 0);
+	k = io_loop_worker(g.loop);
+	for (unsigned i = 0; i < LARGE_ASKS; i++) {
+		fill(out[i], LARGE, i);
+		assert_int_equal(rig_do(&g, BLOCK_WRITE, (uint64_t)i * LARGE, LARGE, out[i]), 0);
+	}
+	for (unsigned helps = 0; helps <= LARGE_ASKS; helps += LARGE_ASKS / 4) {
+		unsigned reads = 0;
+
+		crowd_init(&c, &g);
+		for (unsigned i = 0; i < LARGE_ASKS; i++) {
+			bool read = i % 4 != 1;
+			uint64_t at = (uint64_t)(read ? i : LARGE_ASKS + i) * LARGE;
+
+			reads += read;
+			rig_prepare(&g, &c.ask[i], read ? BLOCK_READ : BLOCK_WRITE, at, LARGE,
+				    read ? in[i] : out[i]);
+		}
+		memset(in, 0, sizeof(in));
+		worker_post(&k, &w);
+		crowd_wait(&c, &c.submitted);
+		for (unsigned i = 0; i < helps && i < reads; i++)
+			assert_true(io_loop_help(g.loop));
+		for (unsigned i = 0; i < LARGE_ASKS; i++)
+			assert_false(c.ask[i].done);
+		crowd_set(&c, &c.go_on);
+		for (unsigned i = 0; i < LARGE_ASKS; i++) {
+			assert_int_equal(rig_wait(&c.ask[i]), 0);
+			if (c.ask[i].r.op == BLOCK_READ)
+				assert_memory_equal(in[i], out[i], LARGE);
+		}
+		pthread_cond_destroy(&c.changed);
+		pthread_mutex_destroy(&c.lock);
+	}
+	for (unsigned i = 1; i < LARGE_ASKS; i += 4) {
+		uint64_t at = (uint64_t)(LARGE_ASKS + i) * LARGE;
+
+		assert_int_equal(rig_do(&g, BLOCK_READ, at, LARGE, in[0]), 0);
+		assert_memory_equal(in[0], out[i], LARGE);
+	}
+	rig_clear(&g);
+}
+
+struct helper {
+	struct io_loop *loop;
+	atomic_bool stop;
+};
+
+static void *help_on(void *opaque)
+{
+	struct helper *h = opaque;
+
+	while (!atomic_load(&h->stop))
+		if (!io_loop_help(h->loop))
+			sched_yield();
+	return NULL;
+}
+
+/* All threads at once, of what is in the page cache and what is not. */
+static void large_ones_with_helpers(void **state)
+{
+	static uint8_t out[LARGE_ASKS][LARGE], in[LARGE_ASKS][LARGE];
+	static struct ask ask[LARGE_ASKS];
+	struct helper h = {.stop = false};
+	pthread_t t[2];
+	struct rig g;
+
+	rig_init(&g, "raw");
+	rig_file(&g, sizeof(out));
+	assert_int_equal(rig_open(&g, (struct image_options){.write = true}, false), 0);
+	h.loop = g.loop;
+	for (unsigned i = 0; i < 2; i++)
+		pthread_create(&t[i], NULL, help_on, &h);
+	for (unsigned round = 0; round < 40; round++) {
+		int fd = open(g.path, O_RDONLY);
+
+		for (unsigned i = 0; i < LARGE_ASKS; i++) {
+			fill(out[i], LARGE, i + round);
+			rig_put(&g, &ask[i], BLOCK_WRITE, (uint64_t)i * LARGE, LARGE, out[i]);
+		}
+		for (unsigned i = 0; i < LARGE_ASKS; i++)
+			assert_int_equal(rig_wait(&ask[i]), 0);
+		if (round % 20 == 19 && fdatasync(fd) == 0)
+			posix_fadvise(fd, LARGE, 2 * LARGE, POSIX_FADV_DONTNEED);
+		close(fd);
+		for (unsigned i = 0; i < LARGE_ASKS; i++)
+			rig_put(&g, &ask[i], BLOCK_READ, (uint64_t)i * LARGE, LARGE, in[i]);
+		for (unsigned i = 0; i < LARGE_ASKS; i++)
+			assert_int_equal(rig_wait(&ask[i]), 0);
+		assert_memory_equal(in, out, sizeof(in));
+	}
+	atomic_store(&h.stop, true);
+	for (unsigned i = 0; i < 2; i++)
+		pthread_join(t[i], NULL);
+	rig_clear(&g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -358,6 +514,8 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_opened),
 		cmocka_unit_test(full_host),
 		cmocka_unit_test(transfers_lent),
+		cmocka_unit_test(large_reads_are_shared),
+		cmocka_unit_test(large_ones_with_helpers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -381,9 +381,71 @@ static void lent_to_nobody_who_is_held(void **state)
 	io_loop_destroy(l);
 }
 
+/* ---- sharing */
+
+struct offer {
+	struct work work;
+	struct io_loop *loop;
+	int runs, again; /* offer itself this often */
+	pthread_t thread;
+};
+
+static void offer_run(void *opaque)
+{
+	struct offer *o = opaque;
+
+	o->runs++;
+	o->thread = pthread_self();
+	if (o->again-- > 0)
+		io_loop_share(o->loop, &o->work);
+}
+
+/* Taken by who asks, as often as offered, and by nobody else. */
+static void shared(void **state)
+{
+	struct io_loop *l = make(false);
+	struct offer a = {.work = {.run = offer_run, .opaque = &a}, .loop = l, .again = 2};
+	struct offer b = {.work = {.run = offer_run, .opaque = &b}, .loop = l};
+
+	assert_false(io_loop_help(l));
+	io_loop_share(l, &a.work);
+	io_loop_share(l, &a.work);
+	io_loop_share(l, &b.work);
+	io_loop_settle(l);
+	assert_int_equal(a.runs + b.runs, 0);
+	for (int i = 0; i < 4; i++)
+		assert_true(io_loop_help(l));
+	assert_false(io_loop_help(l));
+	assert_int_equal(a.runs, 3);
+	assert_int_equal(b.runs, 1);
+	assert_true(pthread_equal(a.thread, pthread_self()));
+	io_loop_destroy(l);
+}
+
+static void withdrawn(void **state)
+{
+	struct io_loop *l = make(false);
+	struct offer a = {.work = {.run = offer_run, .opaque = &a}, .loop = l};
+	struct offer b = {.work = {.run = offer_run, .opaque = &b}, .loop = l};
+
+	io_loop_unshare(l, &a.work);
+	io_loop_share(l, &a.work);
+	io_loop_share(l, &b.work);
+	io_loop_unshare(l, &a.work);
+	assert_true(io_loop_help(l));
+	assert_false(io_loop_help(l));
+	assert_int_equal(a.runs, 0);
+	assert_int_equal(b.runs, 1);
+	io_loop_share(l, &a.work);
+	assert_true(io_loop_help(l));
+	assert_int_equal(a.runs, 1);
+	io_loop_destroy(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(shared),      cmocka_unit_test(withdrawn),
 		cmocka_unit_test(posted),      cmocka_unit_test(posted_before_stop),
 		cmocka_unit_test(synchronous), cmocka_unit_test(called),
 		cmocka_unit_test(settles),     cmocka_unit_test(held),

@@ -2,9 +2,13 @@
  * The disk a controller sees, on an image. A request goes one of two ways:
  *
  *   at once   the format knows where the data lies without waiting: the transfer is done here and
- *             now as far as the page cache allows, and what is left by io_uring, many at a time;
+ *             now as far as the page cache allows, and what is left by io_uring, many at a time
+ *             (disk_now.c);
  *   waiting   a thread of libuv's pool calls the image's functions, which may wait for the host:
  *             tables to be read, clusters to be allocated or inflated, flushes.
+ *
+ * Large ones queue for the I/O thread first, so that copying many of them keeps nobody from it;
+ * CPUs that would sleep do reads of that queue, too (io_loop_share).
  *
  * Two waiting requests that change the same cluster are never under way together: the later is
  * parked until the earlier is done, and then tried again from the start; mostly it can go at once
@@ -13,65 +17,25 @@
  * Submit may be called in the I/O thread's place (io_loop_lend). What cannot be done to its end at
  * once is put off then, for that thread.
  */
-#include "backend/block/block.h"
+#include "backend/block/disk_parts.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/block/format.h"
-#include "backend/block/uring.h"
-#include "backend/loop.h"
 #include "base/bits.h"
 
-enum { EXTENTS_MAX = 16, NOW_BYTES_MAX = 1 << 20 };
-
-struct part {
-	struct uring_op op;
-	struct image_file *file;
-	uint64_t bytes;
-	bool unfinished;
+enum {
+	LARGE_BYTES_MIN = 1 << 17,
+	TOLD_AT_ONCE = 8, /* large ones */
+	ALONE_AFTER = 64, /* large reads after one that had to wait */
 };
 
-struct job {
-	struct disk *disk;
-	struct block_request *r;
-	uv_work_t work;
-	int error;
-	/* waiting, and changing something: the clusters it is about, and who wants them next */
-	bool listed;
-	uint64_t first, last;
-	struct block_request *parked, **parked_end;
-	struct job *next;
-	/* at once: what is left to transfer */
-	bool entered;
-	unsigned token;
-	unsigned parts, left;
-	struct io_piece *piece; /* of the parts, owned */
-	struct part part[EXTENTS_MAX];
-};
-
-struct disk {
-	struct block_disk face;
-	struct io_loop *loop;
-	struct image *image;
-	struct uring *ring;
-	struct job *waiting;  /* that change something */
-	pthread_mutex_t lock; /* guards the two lists */
-	struct block_request *finished, **finished_end;
-	struct block_request *put_off;
-	struct work deliver, take;
-	uv_prepare_t *prepare;
-	uv_check_t *check;
-};
-
-static void dispatch(struct disk *d, struct block_request *r);
+static void go(struct disk *d, struct block_request *r);
 
 /* ---- ends */
 
-/* Done, but the controller is told later: we may be in its submit. */
-static void finish_later(struct disk *d, struct block_request *r, int error)
+void disk_finish_later(struct disk *d, struct block_request *r, int error)
 {
 	struct worker k = io_loop_worker(d->loop);
 
@@ -80,6 +44,7 @@ static void finish_later(struct disk *d, struct block_request *r, int error)
 	pthread_mutex_lock(&d->lock);
 	*d->finished_end = r;
 	d->finished_end = &r->next;
+	d->untold++;
 	pthread_mutex_unlock(&d->lock);
 	if (io_loop_synchronous(d->loop) || io_loop_lending(d->loop))
 		worker_post(&k, &d->deliver);
@@ -109,6 +74,7 @@ static void deliver(void *opaque)
 	r = d->finished;
 	d->finished = NULL;
 	d->finished_end = &d->finished;
+	d->untold = 0;
 	pthread_mutex_unlock(&d->lock);
 	for (; r; r = next) {
 		next = r->next;
@@ -170,7 +136,7 @@ static void job_unlist(struct job *j)
 	*at = j->next;
 }
 
-static void job_end(struct job *j)
+void disk_job_end(struct job *j)
 {
 	struct disk *d = j->disk;
 	struct block_request *r = j->r, *parked = j->parked, *next;
@@ -185,7 +151,7 @@ static void job_end(struct job *j)
 	finish(d, r, error);
 	for (; parked; parked = next) {
 		next = parked->next;
-		dispatch(d, parked);
+		go(d, parked);
 	}
 }
 
@@ -196,12 +162,12 @@ static void wait_work(uv_work_t *w)
 	j->error = carry_out(j->disk->image, j->r);
 }
 
-static void wait_done(uv_work_t *w, int status)
+void disk_job_done(uv_work_t *w, int status)
 {
-	job_end(w->data);
+	disk_job_end(w->data);
 }
 
-static struct job *job_new(struct disk *d, struct block_request *r)
+struct job *disk_job_new(struct disk *d, struct block_request *r)
 {
 	struct job *j = calloc(1, sizeof(*j));
 
@@ -236,9 +202,9 @@ static void wait_for(struct disk *d, struct block_request *r)
 
 	if (changes && park(d, r, first, last))
 		return;
-	j = job_new(d, r);
+	j = disk_job_new(d, r);
 	if (!j) {
-		finish_later(d, r, -ENOMEM);
+		disk_finish_later(d, r, -ENOMEM);
 		return;
 	}
 	if (changes) {
@@ -248,184 +214,142 @@ static void wait_for(struct disk *d, struct block_request *r)
 		j->next = d->waiting;
 		d->waiting = j;
 	}
-	uv_queue_work(io_loop_uv(d->loop), &j->work, wait_work, wait_done);
+	uv_queue_work(io_loop_uv(d->loop), &j->work, wait_work, disk_job_done);
 }
 
-/* ---- at once */
-
-/* Where all of it is; 0 if that cannot be told or it is in too many places. */
-static unsigned find_extents(struct image *m, const struct block_request *r,
-			     struct image_extent e[EXTENTS_MAX])
+/* On the I/O thread. */
+static void go(struct disk *d, struct block_request *r)
 {
-	bool write = r->op == BLOCK_WRITE;
-	uint64_t done = 0;
-	unsigned n = 0;
+	bool transfers = r->op == BLOCK_READ || r->op == BLOCK_WRITE;
 
-	while (done < r->bytes) {
-		struct image_extent *to = &e[n], *before = n ? &e[n - 1] : NULL;
-
-		if (n == EXTENTS_MAX)
-			return 0;
-		m->format->map(m, r->offset + done, r->bytes - done, write, to);
-		if (to->kind == EXTENT_WAIT)
-			return 0;
-		done += to->bytes;
-		if (before && before->kind == to->kind &&
-		    (to->kind == EXTENT_ZERO ||
-		     (before->file == to->file && before->at + before->bytes == to->at)))
-			before->bytes += to->bytes;
-		else
-			n++;
-	}
-	return n;
+	if (!transfers || !disk_try_now(d, r, false))
+		wait_for(d, r);
 }
 
-/* Transfer what can be now. Returns the bytes done from the beginning on, or -errno. */
-static int64_t transfer_now(const struct block_request *r, const struct image_extent *e, unsigned n)
+/* ---- put off: for the I/O thread, by whoever is not that */
+
+static void put_off(struct disk *d, struct block_request *r)
 {
-	struct io_piece part[BLOCK_PIECES_MAX];
-	uint64_t done = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		const struct io_piece *piece = r->piece;
-		unsigned pieces = r->pieces;
-		int64_t got;
-
-		if (e[i].kind == EXTENT_ZERO) {
-			image_pieces_zero(r->piece, r->pieces, done, e[i].bytes);
-			done += e[i].bytes;
-			continue;
-		}
-		if (n > 1) {
-			pieces = image_pieces_cut(part, piece, pieces, done, e[i].bytes);
-			piece = part;
-		}
-		if (r->op == BLOCK_READ)
-			got = image_file_read_now(e[i].file, e[i].at, piece, pieces);
-		else
-			got = image_file_write_now(e[i].file, e[i].at, piece, pieces);
-		if (got < 0 && got != -EAGAIN)
-			return got;
-		done += got > 0 ? (uint64_t)got : 0;
-		if (got != (int64_t)e[i].bytes)
-			break;
-	}
-	return (int64_t)done;
+	pthread_mutex_lock(&d->lock);
+	r->next = d->put_off;
+	d->put_off = r;
+	pthread_mutex_unlock(&d->lock);
+	io_loop_hand_over(d->loop, &d->take);
 }
 
-static void parts_work(uv_work_t *w)
+static void take(void *opaque)
 {
-	struct job *j = w->data;
+	struct disk *d = opaque;
+	struct block_request *r, *next;
 
-	for (unsigned i = 0; i < j->parts && !j->error; i++) {
-		struct part *p = &j->part[i];
-
-		if (!p->unfinished)
-			continue;
-		j->error = p->op.write
-				   ? image_file_writev(p->file, p->op.at, p->op.piece, p->op.pieces)
-				   : image_file_readv(p->file, p->op.at, p->op.piece, p->op.pieces);
+	pthread_mutex_lock(&d->lock);
+	r = d->put_off;
+	d->put_off = NULL;
+	pthread_mutex_unlock(&d->lock);
+	for (; r; r = next) {
+		next = r->next;
+		go(d, r);
 	}
 }
 
-static void part_done(struct uring_op *op, int result)
-{
-	struct job *j = op->opaque;
-	struct part *p = CONTAINER_OF(op, struct part, op);
+/* ---- large ones: by the I/O thread one at a time, with others' work and kicks in between */
 
-	if (result >= 0 || result == -EAGAIN || result == -EINTR)
-		p->unfinished = (uint64_t)(result < 0 ? 0 : result) != p->bytes;
-	else
-		j->error = result;
-	if (--j->left)
+static bool is_large(const struct block_request *r)
+{
+	return (r->op == BLOCK_READ || r->op == BLOCK_WRITE) && r->bytes >= LARGE_BYTES_MIN &&
+	       r->bytes <= NOW_BYTES_MAX;
+}
+
+static void queue_large(struct disk *d, struct block_request *r)
+{
+	struct worker k = io_loop_worker(d->loop);
+	bool share = false;
+
+	r->next = NULL;
+	pthread_mutex_lock(&d->lock);
+	*d->large_end = r;
+	d->large_end = &r->next;
+	if (r->op == BLOCK_READ) {
+		share = !d->alone;
+		d->alone -= !share;
+	}
+	pthread_mutex_unlock(&d->lock);
+	worker_post(&k, &d->move);
+	if (share)
+		io_loop_share(d->loop, &d->help);
+}
+
+/* The first, or the first read; more: it was not the last. */
+static struct block_request *take_large(struct disk *d, bool read, bool *more)
+{
+	struct block_request **at = &d->large, *r;
+
+	pthread_mutex_lock(&d->lock);
+	while (read && *at && (*at)->op != BLOCK_READ)
+		at = &(*at)->next;
+	r = *at;
+	if (r) {
+		*at = r->next;
+		if (!r->next)
+			d->large_end = at;
+		d->moving++;
+	}
+	*more = d->large != NULL;
+	pthread_mutex_unlock(&d->lock);
+	return r;
+}
+
+/* Is the controller to be told? Of some at a time: each time the guest is interrupted. */
+static bool moved_large(struct disk *d)
+{
+	bool tell;
+
+	pthread_mutex_lock(&d->lock);
+	d->moving--;
+	tell = d->untold >= TOLD_AT_ONCE || (!d->moving && !d->large);
+	pthread_mutex_unlock(&d->lock);
+	return tell;
+}
+
+static void move(void *opaque)
+{
+	struct disk *d = opaque;
+	struct worker k = io_loop_worker(d->loop);
+	bool more;
+	struct block_request *r = take_large(d, false, &more);
+
+	if (!r)
 		return;
-	for (unsigned i = 0; i < j->parts && !j->error; i++)
-		if (j->part[i]
-			    .unfinished) { /* cut short: once more, by a thread that stays at it */
-			uv_queue_work(io_loop_uv(j->disk->loop), &j->work, parts_work, wait_done);
-			return;
-		}
-	job_end(j);
+	if (more)
+		worker_post(&k, &d->move);
+	go(d, r);
+	if (d->ring)
+		uring_submit(d->ring);
+	if (moved_large(d))
+		deliver(d);
 }
 
-/* What lies after the first `done` bytes, as parts. False without memory. */
-static bool cut_parts(struct job *j, const struct image_extent *e, unsigned n, uint64_t done)
+/* In a CPU's thread that would sleep. Only reads, since writes of one file wait for each other. The
+ * I/O thread tells of it: a controller may go on with another request. */
+static void help(void *opaque)
 {
-	const struct block_request *r = j->r;
-	struct io_piece *piece = malloc((r->pieces + n) * sizeof(*piece));
-	uint64_t at = 0;
+	struct disk *d = opaque;
+	struct worker k = io_loop_worker(d->loop);
+	bool more;
+	struct block_request *r = take_large(d, true, &more);
 
-	j->piece = piece;
-	for (unsigned i = 0; piece && i < n; at += e[i++].bytes) {
-		uint64_t skip = done > at ? done - at : 0;
-		struct part *p = &j->part[j->parts];
-
-		if (skip >= e[i].bytes)
-			continue;
-		if (e[i].kind == EXTENT_ZERO) {
-			image_pieces_zero(r->piece, r->pieces, at + skip, e[i].bytes - skip);
-			continue;
-		}
-		p->file = e[i].file;
-		p->bytes = e[i].bytes - skip;
-		p->unfinished = true;
-		p->op = (struct uring_op){
-			e[i].file->fd,
-			r->op == BLOCK_WRITE,
-			e[i].at + skip,
-			piece,
-			image_pieces_cut(piece, r->piece, r->pieces, at + skip, p->bytes),
-			part_done,
-			j,
-			NULL};
-		piece += p->op.pieces;
-		j->parts++;
-	}
-	return piece != NULL;
-}
-
-static void transfer_rest(struct disk *d, struct block_request *r, const struct image_extent *e,
-			  unsigned n, uint64_t done, unsigned token)
-{
-	struct job *j = job_new(d, r);
-
-	if (!j || !cut_parts(j, e, n, done)) {
-		free(j);
-		image_leave(d->image, token);
-		finish_later(d, r, -ENOMEM);
+	if (!r)
 		return;
+	if (more)
+		io_loop_share(d->loop, &d->help);
+	if (!disk_try_now(d, r, true)) {
+		pthread_mutex_lock(&d->lock);
+		d->alone = ALONE_AFTER;
+		pthread_mutex_unlock(&d->lock);
+		put_off(d, r);
 	}
-	j->entered = true;
-	j->token = token;
-	j->left = j->parts;
-	if (!d->ring) {
-		uv_queue_work(io_loop_uv(d->loop), &j->work, parts_work, wait_done);
-		return;
-	}
-	for (unsigned i = 0; i < j->parts; i++)
-		uring_put(d->ring, &j->part[i].op);
-}
-
-/* whole: nothing may be left for io_uring or a thread. */
-static bool try_at_once(struct disk *d, struct block_request *r, bool whole)
-{
-	struct image_extent e[EXTENTS_MAX];
-	unsigned token = image_enter(d->image), n = find_extents(d->image, r, e);
-	int64_t done = 0;
-
-	if (n && r->bytes <= NOW_BYTES_MAX)
-		done = transfer_now(r, e, n);
-	if (n == 0 || (whole && done >= 0 && (uint64_t)done < r->bytes)) {
-		image_leave(d->image, token);
-		return false;
-	}
-	if (done >= 0 && (uint64_t)done < r->bytes) {
-		transfer_rest(d, r, e, n, (uint64_t)done, token);
-		return true;
-	}
-	image_leave(d->image, token);
-	finish_later(d, r, done < 0 ? (int)done : 0);
-	return true;
+	if (moved_large(d))
+		worker_post(&k, &d->deliver);
 }
 
 /* ---- requests */
@@ -453,40 +377,17 @@ static int check(const struct disk *d, const struct block_request *r)
 	return r->op == BLOCK_WRITE ? image_guard(d->image, r->offset, r->piece, r->pieces) : 0;
 }
 
-static void put_off(struct disk *d, struct block_request *r)
-{
-	pthread_mutex_lock(&d->lock);
-	r->next = d->put_off;
-	d->put_off = r;
-	pthread_mutex_unlock(&d->lock);
-	io_loop_hand_over(d->loop, &d->take);
-}
-
 static void dispatch(struct disk *d, struct block_request *r)
 {
 	bool transfers = r->op == BLOCK_READ || r->op == BLOCK_WRITE;
-	bool lent = io_loop_lending(d->loop);
 
-	if (transfers && try_at_once(d, r, lent))
-		return;
-	if (lent)
+	if (!io_loop_lending(d->loop)) {
+		if (is_large(r))
+			queue_large(d, r);
+		else
+			go(d, r);
+	} else if (!transfers || !disk_try_now(d, r, true)) {
 		put_off(d, r);
-	else
-		wait_for(d, r);
-}
-
-static void take(void *opaque)
-{
-	struct disk *d = opaque;
-	struct block_request *r, *next;
-
-	pthread_mutex_lock(&d->lock);
-	r = d->put_off;
-	d->put_off = NULL;
-	pthread_mutex_unlock(&d->lock);
-	for (; r; r = next) {
-		next = r->next;
-		dispatch(d, r);
 	}
 }
 
@@ -497,9 +398,9 @@ static void submit(void *opaque, struct block_request *r)
 
 	io_loop_begin(d->loop);
 	if (error || (r->op != BLOCK_FLUSH && !r->bytes))
-		finish_later(d, r, error);
+		disk_finish_later(d, r, error);
 	else if (io_loop_synchronous(d->loop))
-		finish_later(d, r, carry_out(d->image, r));
+		disk_finish_later(d, r, carry_out(d->image, r));
 	else
 		dispatch(d, r);
 }
@@ -512,6 +413,8 @@ static int start_handles(struct disk *d, struct error *err)
 
 	d->deliver = (struct work){.run = deliver, .opaque = d};
 	d->take = (struct work){.run = take, .opaque = d};
+	d->move = (struct work){.run = move, .opaque = d};
+	d->help = (struct work){.run = help, .opaque = d};
 	if (io_loop_synchronous(d->loop))
 		return 0;
 	d->prepare = malloc(sizeof(*d->prepare));
@@ -540,6 +443,7 @@ int disk_create(struct disk **out, struct io_loop *l, struct image *m, struct er
 	d->loop = l;
 	d->image = m;
 	d->finished_end = &d->finished;
+	d->large_end = &d->large;
 	pthread_mutex_init(&d->lock, NULL);
 	d->face = (struct block_disk){
 		.submit = submit,
@@ -563,6 +467,7 @@ void disk_destroy(struct disk *d)
 {
 	if (!d)
 		return;
+	io_loop_unshare(d->loop, &d->help);
 	uring_destroy(d->ring);
 	if (d->prepare)
 		io_loop_close((uv_handle_t *)d->prepare);
