@@ -11,7 +11,10 @@
 
 #include "isa/x86/mode.h"
 
-enum { MEM_SYSTEM = 1 << 8 }; /* internal flag: descriptor tables, TSS */
+enum {
+	MEM_SYSTEM = 1 << 8, /* internal flag: descriptor tables, TSS */
+	MEM_ALIGNED = X86_MEM_ALIGN16 | X86_MEM_ALIGN32,
+};
 
 /* Part of an access, within one page. */
 struct piece {
@@ -117,7 +120,8 @@ static bool tlb_get(struct x86_cpu *cpu, uint64_t lin, bool write, enum x86_mmu_
 	if ((tag & ~X86_TLB_SLOW) == page) {
 		/* A page that holds code no longer, or a mode that no longer checks: refill it as
 		 * plain RAM. */
-		if (!(tag & X86_TLB_SLOW) || (t->entry[i].gpa_global & (X86_TLB_IO | X86_TLB_ROM)) ||
+		if (!(tag & X86_TLB_SLOW) ||
+		    (t->entry[i].gpa_global & (X86_TLB_IO | X86_TLB_ROM)) ||
 		    checked_mode(cpu, mmu) ||
 		    (write && (space_page_flags(cpu->space, t->entry[i].gpa_global) & PAGE_CODE)))
 			return true;
@@ -362,14 +366,32 @@ static void piece_write(struct x86_cpu *cpu, const struct piece *p, const uint8_
 		stored(cpu, p->gpa, p->bytes);
 }
 
+/* Where bytes at lin are, if the TLB says that they are plain RAM: then there is nothing to check,
+ * and nobody to be told. */
+static uint8_t *plain(const struct x86_cpu *cpu, uint64_t lin, unsigned bytes, bool write,
+		      enum x86_mmu_index mmu)
+{
+	const struct x86_tlb_entry *e = &cpu->tlb[mmu].entry[x86_tlb_index(lin)];
+	uint64_t at = lin & PAGE_OFFSET_MASK;
+
+	if ((write ? e->tag_write : e->tag_read) != lin - at || at + bytes > PAGE_BYTES)
+		return NULL;
+	return (uint8_t *)(uintptr_t)(lin + e->addend);
+}
+
 /* ---- the interface */
 
 bool x86_mem_read(struct x86_cpu *cpu, uint64_t lin, void *buf, unsigned bytes,
 		  enum x86_mmu_index mmu, unsigned flags)
 {
 	struct access a;
-	uint8_t *to = buf;
+	uint8_t *to = buf, *from;
 
+	from = flags & MEM_ALIGNED ? NULL : plain(cpu, lin, bytes, flags & X86_MEM_RMW, mmu);
+	if (from) {
+		ram_copy(to, from, bytes, from);
+		return true;
+	}
 	if (!resolve(cpu, &lin, bytes, flags & X86_MEM_RMW, mmu, flags, &a) || asks_device(cpu, &a))
 		return false;
 	for (unsigned i = 0; i < a.count; i++) {
@@ -389,7 +411,12 @@ bool x86_mem_write(struct x86_cpu *cpu, uint64_t lin, const void *buf, unsigned 
 {
 	struct access a;
 	const uint8_t *from = buf;
+	uint8_t *to = flags & MEM_ALIGNED ? NULL : plain(cpu, lin, bytes, true, mmu);
 
+	if (to) {
+		ram_copy(to, from, bytes, to);
+		return true;
+	}
 	if (!resolve(cpu, &lin, bytes, true, mmu, flags, &a) || must_restart(cpu, &a))
 		return false;
 	for (unsigned i = 0; i < a.count; i++) {
@@ -434,9 +461,15 @@ uint8_t *x86_mem_direct(struct x86_cpu *cpu, uint64_t lin, enum x86_access a,
 	struct x86_fault fault = cpu->fault;
 	uint32_t exit_code = cpu->exit_code;
 	bool write = a == X86_WRITE;
+	uint8_t *hva;
 
 	if (a == X86_EXEC)
 		return NULL;
+	hva = plain(cpu, lin, 1, write, mmu);
+	if (hva) {
+		*run = PAGE_BYTES - (lin & PAGE_OFFSET_MASK);
+		return hva;
+	}
 	if (!(cpu->efer & X86_EFER_LMA))
 		lin &= 0xffffffff;
 	else if (!x86_canonical(lin))
