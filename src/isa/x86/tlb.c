@@ -272,6 +272,9 @@ static void protect_kind(struct x86_tlb *t, const struct x86_tlb_used *used, uns
 
 void x86_tlb_protect_gpa(struct x86_cpu *cpu, uint64_t gpa_page)
 {
+	/* Nobody has the right to write to a page that is not dirty. */
+	if (!(space_page_flags(cpu->space, gpa_page) & PAGE_DIRTY))
+		return;
 	sites_flush(cpu);
 	for (unsigned m = 0; m < X86_MMU_COUNT; m++)
 		for (unsigned kind = 0; kind < X86_TLB_KINDS; kind++)
