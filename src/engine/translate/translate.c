@@ -94,6 +94,7 @@ static void run_code(struct translate *t, const uint8_t *rx, uint64_t page_offse
 	case LEAVE_INDIRECT:
 		cpu->counter[COUNTER_TRANSLATE_EXIT_INDIRECT]++;
 		t->straight = true;
+		t->no_jump = true;
 		break;
 	case LEAVE_STATE:
 		break;
@@ -217,13 +218,14 @@ static void step(struct translate *t)
 {
 	struct x86_cpu *cpu = t->cpu;
 	struct tblock *to = NULL;
-	bool look = !t->short_budget;
+	bool look = !t->short_budget, no_jump = t->no_jump;
 	struct iblock *b;
 	const uint8_t *rx;
 
+	t->no_jump = false;
 	if (t->background)
 		keep_finished(t);
-	rx = t->link || !look ? NULL : jumps_find(t);
+	rx = t->link || !look || no_jump ? NULL : jumps_find(t);
 	if (rx) {
 		run_code(t, rx, cpu->rip & PAGE_OFFSET_MASK);
 		return;

@@ -12,7 +12,7 @@ enum { MODES_MAX = 256 };
 
 struct translate {
 	struct gen_jumps jumps;
-	uint64_t jump_used[2][GEN_JUMP_SIZE / 64]; /* [1]: of global pages */
+	uint64_t jump_used[2][GEN_JUMP_SIZE / 64];     /* [1]: of global pages */
 	uint64_t jump_any[2][GEN_JUMP_SIZE / 64 / 64]; /* a bit for each word of them */
 	struct engine_cpu *interp;
 	struct x86_cpu *cpu;
@@ -23,6 +23,7 @@ struct translate {
 	x86_mode_t mode[MODES_MAX]; /* of the numbers in tags */
 	unsigned mode_count;
 	bool straight; /* nothing needs a look at the block boundary */
+	bool no_jump;  /* generated code has just looked in the jump table */
 	uint64_t wanderers[GEN_MARKS / 64], apart[GEN_MARKS / 64]; /* see gen_source */
 	struct { /* of the instruction that was given the entry last */
 		uint64_t gpa;
