@@ -144,6 +144,23 @@ static int map_rx(const struct host_code *c, int fd)
 	return mprotect(c->rx, c->bytes, PROT_READ | PROT_EXEC) < 0 ? -errno : 0;
 }
 
+/* rw where its large pages, too, can be mapped as such: else each 4 KiB of one is a page fault. */
+static void *map_rw(size_t bytes, int how, int fd)
+{
+	uintptr_t p = (uintptr_t)reserve_at(0, bytes + HOST_LARGE_PAGE);
+	uintptr_t rw = (p + HOST_LARGE_PAGE - 1) & ~(uintptr_t)(HOST_LARGE_PAGE - 1);
+	void *at;
+
+	if (p == (uintptr_t)MAP_FAILED)
+		return MAP_FAILED;
+	at = mmap((void *)rw, bytes, PROT_READ | PROT_WRITE, how | MAP_FIXED, fd, 0);
+	if (rw > p)
+		munmap((void *)p, rw - p);
+	munmap((void *)(at == MAP_FAILED ? rw : rw + bytes),
+	       p + HOST_LARGE_PAGE - rw + (at == MAP_FAILED ? bytes : 0));
+	return at;
+}
+
 /* fd -1: shared anonymous memory. */
 static int map_twice(struct host_code *c, size_t bytes, int fd)
 {
@@ -154,7 +171,7 @@ static int map_twice(struct host_code *c, size_t bytes, int fd)
 	if (fd >= 0 && ftruncate(fd, (off_t)bytes) < 0)
 		return -errno;
 	c->bytes = bytes;
-	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, how, fd, 0);
+	p = map_rw(bytes, how, fd);
 	if (p == MAP_FAILED)
 		return -errno;
 	c->rw = p;
