@@ -12,6 +12,7 @@ enum {
 	BYTES_PER_PAGE_RECORD = 1024,
 	READY_BYTES = 64 << 10,
 	AHEAD_BYTES = 1 << 20,
+	BUCKETS_AHEAD_MAX = 1 << 18,
 	MISSES_MAX = 64, /* writes near code that miss all blocks, before a page is given up */
 };
 
@@ -84,6 +85,8 @@ struct blocks *blocks_create(struct space *space, size_t bytes, const struct blo
 			.start = at, .ready = at, .asked = at, .end = (struct block **)(at + each)};
 		region_reset(&s->region[i]);
 	}
+	if (buckets <= BUCKETS_AHEAD_MAX) /* written here and there from the start */
+		ahead_ask(space->ahead, s->bucket, buckets * sizeof(s->bucket[0]));
 	return s;
 }
 

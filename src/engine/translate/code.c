@@ -4,16 +4,20 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "mem/ahead.h"
+
 enum {
 	CODE_THUNK_BYTES = 16 << 10,
 	CODE_HEADER_BYTES = 16, /* before each block: its record's address */
 	CODE_ALIGN = 16,	/* of hot code; cold code is packed */
+	CODE_AHEAD_BYTES = 256 << 10,
 	CODE_NO_PAGE = 0x7fffffff,
 };
 
 struct segment {
 	uint8_t *rw, *end;
-	uint8_t *fill, *cold; /* free is what is between */
+	uint8_t *fill, *cold;	     /* free is what is between */
+	uint8_t *asked, *asked_cold; /* what has not been asked of space.ahead is between */
 };
 
 struct code {
@@ -105,6 +109,8 @@ int code_create(struct code **out, struct x86_cpu *cpu, size_t bytes,
 		struct segment *s = &c->segment[i];
 		s->rw = c->memory.rw + CODE_THUNK_BYTES + i * each;
 		s->end = s->rw + each;
+		s->asked = s->rw;
+		s->asked_cold = s->end;
 		segment_reset(s);
 	}
 	*out = c;
@@ -291,6 +297,21 @@ bool code_settling(struct code *c, struct code_settle *s)
 	return true;
 }
 
+/* Have what comes next ready to be written, at either end. */
+static void ask_ahead(const struct code *c, struct segment *s)
+{
+	size_t left = (size_t)(s->asked_cold - s->asked);
+	size_t bytes = left < CODE_AHEAD_BYTES ? left : CODE_AHEAD_BYTES;
+
+	if (s->asked < s->fill + CODE_AHEAD_BYTES / 2) {
+		ahead_ask(c->cpu->space->ahead, s->asked, bytes);
+		s->asked += bytes;
+	} else if (s->asked_cold > s->cold - CODE_AHEAD_BYTES / 2) {
+		s->asked_cold -= bytes;
+		ahead_ask(c->cpu->space->ahead, s->asked_cold, bytes);
+	}
+}
+
 /* A block of the current segment, its code in place but for where it leads. There is room. */
 static struct tblock *place(struct code *c, const struct code_made *m)
 {
@@ -323,6 +344,7 @@ static struct tblock *place(struct code *c, const struct code_made *m)
 	place_code(b, m);
 	s->fill = rw + align_up(m->hot_bytes, CODE_ALIGN);
 	s->cold = b->cold;
+	ask_ahead(c, s);
 	return b;
 }
 
