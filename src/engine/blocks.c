@@ -188,12 +188,14 @@ void blocks_let_go(struct blocks *s, uint64_t gpa)
 	release_if_empty(s, gpa);
 }
 
-static void page_add(struct blocks *s, uint64_t gpa, size_t len, struct block *b,
-		     struct block_ref *ref)
+static void page_add(struct blocks *s, struct block *b, struct block_ref *ref)
 {
-	struct page *p = page_find(s, gpa);
+	const struct block_bytes *bytes = &ref->bytes;
+	struct page *p = page_find(s, bytes->gpa);
 
-	*ref = (struct block_ref){.block = b};
+	ref->block = b;
+	ref->next = NULL;
+	ref->prev = NULL;
 	if (!p)
 		return;
 	ref->next = p->blocks;
@@ -202,7 +204,7 @@ static void page_add(struct blocks *s, uint64_t gpa, size_t len, struct block *b
 		ref->next->prev = &ref->next;
 	p->blocks = ref;
 	p->misses = 0;
-	space_code_mark(s->space, gpa, len);
+	space_code_mark(s->space, bytes->gpa + bytes->lo, bytes->hi - bytes->lo);
 }
 
 static void ref_remove(struct block_ref *ref)
@@ -244,9 +246,8 @@ void blocks_drop_one(struct blocks *s, struct block *b)
 		at = &(*at)->hash_next;
 	*at = b->hash_next;
 	b->dead = true;
-	ref_remove(&b->in_page);
-	if (b->in_page2)
-		ref_remove(b->in_page2);
+	for (unsigned k = 0; k <= b->more_count; k++)
+		ref_remove(block_page(b, k));
 	for (unsigned i = 0; i < b->link_count; i++) {
 		struct block_link *l =
 			(struct block_link *)((uint8_t *)b->link + i * s->owner.link_bytes);
@@ -263,11 +264,16 @@ void blocks_drop_one(struct blocks *s, struct block *b)
 		s->owner.dropped(s->owner.opaque, b);
 }
 
-static bool block_overlaps(const struct block *b, uint64_t gpa, size_t len)
+static bool overlaps(const struct block_bytes *b, uint64_t gpa, size_t len)
 {
-	if (b->gpa2 != ~0ull && gpa < b->gpa2 + b->tail && gpa + len > b->gpa2)
-		return true;
-	return gpa < block_hi(b) && gpa + len > block_lo(b);
+	return gpa < b->gpa + b->hi && gpa + len > b->gpa + b->lo;
+}
+
+/* Pages that b, which was dropped, had bytes of. */
+static void pages_release(struct blocks *s, const struct block *b)
+{
+	for (unsigned k = 0; k <= b->more_count; k++)
+		release_if_empty(s, block_page(b, k)->bytes.gpa);
 }
 
 static unsigned page_drop(struct blocks *s, struct page *p, uint64_t gpa, size_t len)
@@ -276,21 +282,20 @@ static unsigned page_drop(struct blocks *s, struct page *p, uint64_t gpa, size_t
 	uint64_t at = p->gpa;
 	unsigned dropped = 0;
 
+	p->holds++;
 	for (struct block_ref *r = p->blocks, *next; r; r = next) {
 		struct block *b = r->block;
+
 		next = r->next;
-		if (!all && !block_overlaps(b, gpa, len))
+		if (!all && !overlaps(&r->bytes, gpa, len))
 			continue;
+		while (next && next->block == b)
+			next = next->next;
 		blocks_drop_one(s, b);
+		pages_release(s, b);
 		dropped++;
-		if (!b->in_page2)
-			continue;
-		next = p->blocks; /* both of its pages may be this one */
-		if (b->gpa2 != at)
-			release_if_empty(s, b->gpa2);
-		else if (b->gpa - at >= PAGE_BYTES)
-			release_if_empty(s, b->gpa);
 	}
+	p->holds--;
 	release_if_empty(s, at);
 	return dropped;
 }
@@ -326,9 +331,7 @@ static void region_empty(struct blocks *s, unsigned n)
 		if ((*b)->dead)
 			continue;
 		blocks_drop_one(s, *b);
-		release_if_empty(s, (*b)->gpa);
-		if ((*b)->in_page2)
-			release_if_empty(s, (*b)->gpa2);
+		pages_release(s, *b);
 	}
 	if (r->index != r->end)
 		s->owner.evicted(s->owner.opaque, n);
@@ -399,21 +402,14 @@ void *blocks_take(struct blocks *s, size_t bytes)
 	return p;
 }
 
-bool blocks_add(struct blocks *s, struct block *b)
+void blocks_add(struct blocks *s, struct block *b)
 {
 	struct region *r = &s->region[s->current];
 	struct block **at = block_place(s, b->gpa, b->mode);
 
-	b->in_page2 = NULL;
-	if (b->gpa2 != ~0ull) {
-		b->in_page2 = blocks_take(s, sizeof(*b->in_page2));
-		if (!b->in_page2)
-			return false;
-		page_add(s, b->gpa2, b->tail, b, b->in_page2);
-	}
-	page_add(s, block_lo(b), block_hi(b) - block_lo(b), b, &b->in_page);
+	for (unsigned k = 0; k <= b->more_count; k++)
+		page_add(s, b, block_page(b, k));
 	b->hash_next = *at;
 	*at = b;
 	*--r->index = b;
-	return true;
 }

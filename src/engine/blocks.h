@@ -20,7 +20,6 @@ struct blocks;
 enum {
 	BLOCKS_REGIONS = 8,
 	BLOCKS_BYTES_MIN = 128 << 10,
-	BLOCKS_ADD_BYTES = 32, /* the most that blocks_add takes for itself */
 };
 
 /* A direct exit: what each link of an engine begins with. */
@@ -29,10 +28,17 @@ struct block_link {
 	struct block_link *next, **prev; /* in to->incoming */
 };
 
+/* Bytes of one page that a block was made from. */
+struct block_bytes {
+	uint64_t gpa;	 /* of the page */
+	uint32_t lo, hi; /* offsets: [lo, hi) */
+};
+
 /* A block in the list of a page that holds some of its bytes. */
 struct block_ref {
 	struct block *block;
 	struct block_ref *next, **prev;
+	struct block_bytes bytes;
 };
 
 /* What each block of an engine begins with. */
@@ -41,26 +47,20 @@ struct block {
 	uint64_t gpa2; /* page of its tail, when its only instruction crosses a page; or ~0 */
 	struct block *hash_next;
 	x86_mode_t mode;
-	uint16_t lo, hi; /* the bytes it was made from: offsets in its first page */
-	uint16_t tail;	 /* and how many in the second */
 	uint16_t insns;
 	bool dead; /* dropped */
 	uint16_t link_count;
+	uint16_t more_count;
 	void *link; /* array of what begins with a struct block_link */
 	struct block_link *incoming;
-	struct block_ref in_page;
-	struct block_ref *in_page2; /* NULL unless gpa2 is a page */
+	struct block_ref in_page; /* that of gpa */
+	struct block_ref *more;	  /* others: an array of more_count; perhaps of the same page */
 };
 
-/* Where the bytes of its first page begin and end. */
-static inline uint64_t block_lo(const struct block *b)
+/* The k-th page that b has bytes of; k <= more_count. */
+static inline struct block_ref *block_page(const struct block *b, unsigned k)
 {
-	return (b->gpa & ~PAGE_OFFSET_MASK) + b->lo;
-}
-
-static inline uint64_t block_hi(const struct block *b)
-{
-	return (b->gpa & ~PAGE_OFFSET_MASK) + b->hi;
+	return k ? &b->more[k - 1] : (struct block_ref *)&b->in_page;
 }
 
 struct blocks_owner {
@@ -104,10 +104,10 @@ unsigned blocks_region(const struct blocks *s);
 /* The blocks added to a region, the newest first. */
 struct block *const *blocks_of_region(const struct blocks *s, unsigned region, unsigned *count);
 
-/* b came from blocks_take of the current region, with a head that is filled in but for the lists it
- * is in. A page that is not held (a device's) is one that nobody can write. False, and nothing
- * done: full. */
-bool blocks_add(struct blocks *s, struct block *b);
+/* b and what it points to came from blocks_take of the current region, with a head that is filled in
+ * but for the lists it is in; of references to pages that is all but the bytes. A page that is not held
+ * (a device's) is one that nobody can write. */
+void blocks_add(struct blocks *s, struct block *b);
 
 /* l, which is not linked, leads to `to`. */
 void blocks_link(struct block_link *l, struct block *to);

@@ -25,24 +25,47 @@ static uint64_t rip_of(const struct x86_cpu *cpu, const struct dump_code *code)
 	return (uint32_t)(code->lin - cpu->seg[X86_CS].base);
 }
 
-static void print_guest(struct dump *d, const struct x86_cpu *cpu, const struct dump_code *code,
-			unsigned insns)
+/* The instruction of a guest mark. */
+static bool decode(const struct dump *d, const struct x86_cpu *cpu, const struct dump_code *code,
+		   const struct ir_insn *mark, struct x86_insn *out)
 {
-	unsigned at = 0;
+	int64_t at = (int64_t)code->start + (int32_t)mark->imm;
 
-	for (unsigned n = 0; n < insns && at < code->len; n++) {
+	for (unsigned k = 0; k < code->page_count; k++) {
+		uint64_t offset = (uint64_t)(at - code->page[k].at);
+
+		if (offset < code->end)
+			return x86_decode(d->cfg->decoder, code->page[k].bytes + offset,
+					  code->end - (unsigned)offset, code->mode, cpu->cpuid,
+					  out) == X86_DECODE_OK;
+	}
+	return false;
+}
+
+static void print_guest(struct dump *d, const struct x86_cpu *cpu, const struct dump_code *code,
+			const struct ir_block *ir)
+{
+	for (unsigned n = 0; n < ir->count; n++) {
+		uint64_t offset = (uint64_t)(int64_t)(int32_t)ir->insn[n].imm;
 		struct x86_insn i;
 		char text[128];
 
-		if (x86_decode(d->cfg->decoder, code->bytes + at, code->len - at, code->mode,
-			       cpu->cpuid, &i))
-			break;
-		x86_insn_print(&i, rip_of(cpu, code) + at, text, sizeof(text));
+		if (ir->insn[n].op != IR_GUEST || !decode(d, cpu, code, &ir->insn[n], &i))
+			continue;
+		x86_insn_print(&i, rip_of(cpu, code) + offset, text, sizeof(text));
 		snprintf(d->text, sizeof(d->text), "  %012llx: %s\n",
-			 (unsigned long long)(code->lin + at), text);
+			 (unsigned long long)(code->lin + offset), text);
 		print_lines(d);
-		at += i.len;
 	}
+}
+
+static bool has_address(const struct ir_block *ir, uint64_t delta)
+{
+	for (unsigned n = 0; n < ir->count; n++)
+		if (ir->insn[n].op == IR_GUEST &&
+		    delta - (uint64_t)(int64_t)(int32_t)ir->insn[n].imm < ir->insn[n].aux)
+			return true;
+	return false;
 }
 
 void dump_begin(struct dump *d, struct x86_cpu *cpu, const struct dump_code *code,
@@ -54,7 +77,7 @@ void dump_begin(struct dump *d, struct x86_cpu *cpu, const struct dump_code *cod
 	      cpu->index, code->kind, (unsigned long long)code->lin, (unsigned long long)code->gpa,
 	      code->mode, ir->guest_count);
 	d->wanted = c->dump && c->dump_line &&
-		    (!c->has_dump_addr || c->dump_addr - code->lin < ir->guest_bytes);
+		    (!c->has_dump_addr || has_address(ir, c->dump_addr - code->lin));
 	if (!d->wanted)
 		return;
 	snprintf(d->text, sizeof(d->text), "%s %012llx gpa %09llx mode %x: %u instructions\n",
@@ -62,7 +85,7 @@ void dump_begin(struct dump *d, struct x86_cpu *cpu, const struct dump_code *cod
 		 code->mode, ir->guest_count);
 	print_lines(d);
 	if (c->dump & ENGINE_DUMP_GUEST)
-		print_guest(d, cpu, code, ir->guest_count);
+		print_guest(d, cpu, code, ir);
 }
 
 void dump_ir(struct dump *d, unsigned stage, const struct ir_block *ir)

@@ -7,6 +7,7 @@
 
 #include "engine/engine.h"
 #include "ir/ir.h"
+#include "isa/x86/lift.h"
 
 enum { DUMP_TEXT_BYTES = 64 << 10 };
 
@@ -21,11 +22,12 @@ struct dump_code {
 	const char *kind;
 	uint64_t lin, gpa;
 	x86_mode_t mode;
-	const uint8_t *bytes;
-	unsigned len; /* of bytes; may be more than was lifted */
+	const struct x86_trace_page *page; /* as in struct x86_trace */
+	unsigned page_count, start;
+	unsigned end; /* bytes that are there of a page; may be more than was lifted */
 };
 
-/* A block has been lifted into ir, whose guest_count and guest_bytes say how far it goes: trace it,
+/* A block has been lifted into ir, whose guest marks say of what instructions: trace it,
  * see whether it is to be dumped, print its head line and its instructions if they are asked for.
  * The calls after it are about the same block. */
 void dump_begin(struct dump *d, struct x86_cpu *cpu, const struct dump_code *code,

@@ -257,6 +257,13 @@ void ir_exit_unless(struct ir_block *b, ir_ref pc, int64_t delta)
 	add_observer(b, IR_EXIT_UNLESS, &n);
 }
 
+void ir_exit_moved(struct ir_block *b, int64_t delta)
+{
+	struct ir_insn n = make(IR_EXIT_MOVED, IR_VOID, IR_NONE, IR_NONE, IR_NONE, delta);
+
+	add_observer(b, IR_EXIT_MOVED, &n);
+}
+
 void ir_exit(struct ir_block *b, int64_t delta)
 {
 	struct ir_insn n = make(IR_EXIT, IR_VOID, IR_NONE, IR_NONE, IR_NONE, delta);

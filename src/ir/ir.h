@@ -64,6 +64,8 @@ enum ir_op {
 			   (32 bits); aux = its length */
 	IR_EXIT_IF,	/* a: i8; leave to first PC + imm if nonzero; not terminal */
 	IR_EXIT_UNLESS,	/* a: i64; leave to PC a unless it is first PC + imm; not terminal */
+	IR_EXIT_MOVED,	/* leave to first PC + imm if the page of that is not mapped, to run, where it was
+			   when the block was made; not terminal */
 	IR_EXIT,	/* terminal: to first PC + imm */
 	IR_EXIT_INDIRECT, /* terminal: a = new PC (i64) */
 	IR_EXIT_STATE,	/* terminal: guest rip was set by a helper; mode may have changed */
@@ -230,6 +232,7 @@ static inline const struct ir_helper *ir_helper_of(const struct ir_insn *i)
 void ir_guest(struct ir_block *b, int32_t offset, unsigned len);
 void ir_exit_if(struct ir_block *b, ir_ref cond, int64_t delta);
 void ir_exit_unless(struct ir_block *b, ir_ref pc, int64_t delta);
+void ir_exit_moved(struct ir_block *b, int64_t delta);
 void ir_exit(struct ir_block *b, int64_t delta);
 void ir_exit_indirect(struct ir_block *b, ir_ref pc);
 void ir_exit_state(struct ir_block *b);

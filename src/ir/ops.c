@@ -63,6 +63,7 @@ const struct ir_op_info ir_ops[IR_OP_COUNT] = {
 	[IR_GUEST]         = {"guest",         0, NONE,  1, 1, 0, 1, 0, 0, 0, "a guest instruction starts: offset imm, aux bytes"},
 	[IR_EXIT_IF]       = {"exit_if",       1, NONE,  1, 0, 0, 1, 0, 0, 1, "if a, leave for first PC + imm"},
 	[IR_EXIT_UNLESS]   = {"exit_unless",   1, NONE,  1, 0, 0, 1, 0, 0, 1, "leave for PC a unless it is first PC + imm"},
+	[IR_EXIT_MOVED]    = {"exit_moved",    0, NONE,  1, 0, 0, 1, 0, 0, 1, "leave for first PC + imm if that page was mapped elsewhere"},
 	[IR_EXIT]          = {"exit",          0, NONE,  1, 0, 0, 1, 1, 0, 1, "leave for first PC + imm"},
 	[IR_EXIT_INDIRECT] = {"exit_indirect", 1, NONE,  0, 0, 0, 1, 1, 0, 1, "leave for PC a"},
 	[IR_EXIT_STATE]    = {"exit_state",    0, NONE,  0, 0, 0, 1, 1, 0, 1, "leave for the PC in guest state"},

@@ -57,6 +57,7 @@ static inline enum ir_imm_form ir_text_imm(enum ir_op op)
 	case IR_EXIT:
 	case IR_EXIT_IF:
 	case IR_EXIT_UNLESS:
+	case IR_EXIT_MOVED:
 		return IR_IMM_DELTA;
 	case IR_CALL:
 		return IR_IMM_HELPER;

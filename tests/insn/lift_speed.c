@@ -99,8 +99,9 @@ static uint16_t guess_next(struct job *j, uint64_t at, unsigned seed)
 static enum x86_decode_result lift(struct job *j, uint64_t at, struct ir_block *b)
 {
 	unsigned offset = (unsigned)(at & PAGE_OFFSET_MASK);
-	uint16_t path[PATH_LEN];
-	struct x86_trace t = {.page = j->code + (at - offset), .start = offset, .path = path};
+	int32_t path[PATH_LEN];
+	struct x86_trace_page page = {.bytes = j->code + (at - offset)};
+	struct x86_trace t = {.page = &page, .page_count = 1, .start = offset, .path = path};
 
 	if (!j->trace) {
 		begin(j, b);
@@ -111,7 +112,7 @@ static enum x86_decode_result lift(struct job *j, uint64_t at, struct ir_block *
 		path[t.path_len] = guess_next(j, from, (unsigned)(at ^ at >> 5) + t.path_len);
 		if (path[t.path_len] == 0xffff)
 			break;
-		from = at - offset + path[t.path_len];
+		from = at - offset + (uint64_t)path[t.path_len];
 	}
 	begin(j, b);
 	return x86_lift_trace(j->decoder, &t, j->mode, &j->model, IR_BLOCK_GUEST_MAX, b);

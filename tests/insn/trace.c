@@ -12,17 +12,35 @@ static struct x86_decoder *decoder;
 static struct x86_cpuid_model all;
 static uint8_t page[PAGE_BYTES];
 static struct ir_block block;
+static struct x86_trace_page pages[2]; /* [0] is `page` */
 static struct x86_trace trace;
 
-static void lift_as(const char *code, unsigned len, unsigned start, const uint16_t *path,
+static void lift_as(const char *code, unsigned len, unsigned start, const int32_t *path,
 		    unsigned path_len, x86_mode_t mode, unsigned max_guest)
 {
 	memset(page, 0x90, sizeof(page));
 	memcpy(page + 0x100, code, len);
-	trace = (struct x86_trace){
-		.page = page, .start = start, .path = path, .path_len = path_len};
+	pages[0] = (struct x86_trace_page){.bytes = page};
+	trace = (struct x86_trace){.page = pages,
+				   .page_count = 1,
+				   .start = start,
+				   .path = path,
+				   .path_len = path_len};
 	ir_block_init(&block, &x86_isa, storage, IR_BLOCK_MAX);
 	assert_int_equal(x86_lift_trace(decoder, &trace, mode, &all, max_guest, &block),
+			 X86_DECODE_OK);
+}
+
+/* What lift_as left at 0x100, through so many of the pages. */
+static void lift_pages(unsigned count, const int32_t *path, unsigned path_len, unsigned max_guest)
+{
+	trace = (struct x86_trace){.page = pages,
+				   .page_count = count,
+				   .start = 0x100,
+				   .path = path,
+				   .path_len = path_len};
+	ir_block_init(&block, &x86_isa, storage, IR_BLOCK_MAX);
+	assert_int_equal(x86_lift_trace(decoder, &trace, synth_code64, &all, max_guest, &block),
 			 X86_DECODE_OK);
 }
 
@@ -53,8 +71,8 @@ static const char *shape(void)
 
 static void expect_bytes(unsigned lo, unsigned hi, unsigned used)
 {
-	assert_int_equal(trace.lo, lo);
-	assert_int_equal(trace.hi, hi);
+	assert_int_equal(pages[0].lo, lo);
+	assert_int_equal(pages[0].hi, hi);
 	assert_int_equal(trace.used, used);
 }
 
@@ -63,7 +81,7 @@ static void expect_bytes(unsigned lo, unsigned hi, unsigned used)
 
 static void loops(void **state)
 {
-	static const uint16_t once[] = {0x106, 0x100}, twice[] = {0x106, 0x100, 0x106, 0x100},
+	static const int32_t once[] = {0x106, 0x100}, twice[] = {0x106, 0x100, 0x106, 0x100},
 			      out[] = {0x106, 0x10a}, middle[] = {0x100, 0x106};
 
 	(void)state;
@@ -89,7 +107,7 @@ static void loops(void **state)
 /* The whole text of a loop over its condition: an exit against the branch. */
 static void conditional_text(void **state)
 {
-	static const uint16_t path[] = {0x100};
+	static const int32_t path[] = {0x100};
 	char text[1024];
 
 	(void)state;
@@ -114,7 +132,7 @@ static void conditional_text(void **state)
 static void calls_and_returns(void **state)
 {
 	static const char code[] = "\xe8\x03\0\0\0\xff\xc0\x90\xff\xc8\xc3";
-	static const uint16_t path[] = {0x108, 0x105}, wrong[] = {0x107}, no_return[] = {0x108};
+	static const int32_t path[] = {0x108, 0x105}, wrong[] = {0x107}, no_return[] = {0x108};
 
 	(void)state;
 	lift_as(code, 11, 0x100, path, 2, synth_code64, 4);
@@ -130,8 +148,8 @@ static void calls_and_returns(void **state)
 
 static void traces_end(void **state)
 {
-	static const uint16_t here[] = {0x102, 0x104}, far_away[] = {0x1000}, none[] = {0xffff};
-	static const uint16_t to_end[] = {0xffe};
+	static const int32_t here[] = {0x102, 0x104}, far_away[] = {0x1000}, none[] = {0xffff};
+	static const int32_t to_end[] = {0xffe};
 
 	(void)state;
 	/* in al, 80h must start its block */
@@ -161,10 +179,46 @@ static void traces_end(void **state)
 	assert_string_equal(shape(), "guest +0, 1; exit_indirect v; ");
 }
 
+/* Through another page, there and back, forward and backward, and on behind a page's end. */
+static void through_pages(void **state)
+{
+	static const int32_t there[] = {0x1008, 0x105}, back[] = {-0xff8, 0x105}, on[] = {0xffb};
+	static uint8_t other[PAGE_BYTES];
+
+	(void)state;
+	memcpy(other, "\x90\x90\x90\x90\x90\x90\x90\x90\xff\xc8\xc3", 11);
+	pages[1] = (struct x86_trace_page){.at = 0x1000, .bytes = other};
+	LIFT("\xe8\x03\x0f\0\0\xff\xc0\x90", 0x100, there, 5);
+	assert_string_equal(shape(), "guest +0, 5; exit +3848; "); /* a page it does not know */
+	lift_pages(2, there, 2, 5);
+	assert_string_equal(shape(), "guest +0, 5; exit_moved +3848; guest +3848, 2; "
+				     "guest +3850, 1; exit_unless v, +5; guest +5, 2; guest +7, 1; "
+				     "exit +8; ");
+	expect_bytes(0x100, 0x108, 2);
+	assert_int_equal(pages[1].lo, 8);
+	assert_int_equal(pages[1].hi, 11);
+	pages[1].at = -0x1000;
+	memcpy(page + 0x101, "\x03\xef\xff\xff", 4);
+	lift_pages(2, back, 2, 5);
+	assert_string_equal(shape(), "guest +0, 5; exit_moved -4344; guest -4344, 2; "
+				     "guest -4342, 1; exit_unless v, +5; guest +5, 2; guest +7, 1; "
+				     "exit +8; ");
+	pages[1].at = 0x1000;
+	LIFT("\xe9\xf6\x0e\0\0", 0x100, on, 64);
+	lift_pages(2, on, 1, 8);
+	assert_string_equal(shape(), "guest +0, 5; guest +3835, 1; guest +3836, 1; guest +3837, 1; "
+				     "guest +3838, 1; guest +3839, 1; exit_moved +3840; "
+				     "guest +3840, 1; guest +3841, 1; exit +3842; ");
+	page[0xfff] = 0xe9; /* an instruction across: the trace ends before it */
+	lift_pages(2, on, 1, 64);
+	assert_string_equal(shape(), "guest +0, 5; guest +3835, 1; guest +3836, 1; guest +3837, 1; "
+				     "guest +3838, 1; exit +3839; ");
+}
+
 /* A near jump with 16-bit operand size is indirect outside 64-bit code. */
 static void jumps_of_16_bits(void **state)
 {
-	static const uint16_t path[] = {0x100};
+	static const int32_t path[] = {0x100};
 
 	(void)state;
 	lift_as("\x66\xeb\xfd", 3, 0x100, path, 1, synth_code32, 64);
@@ -176,7 +230,7 @@ static void jumps_of_16_bits(void **state)
 /* As long as a trace may be. */
 static void long_traces(void **state)
 {
-	static uint16_t path[300];
+	static int32_t path[300];
 
 	(void)state;
 	for (unsigned k = 0; k < 300; k++)
@@ -209,6 +263,7 @@ int main(void)
 		cmocka_unit_test(conditional_text),
 		cmocka_unit_test(calls_and_returns),
 		cmocka_unit_test(traces_end),
+		cmocka_unit_test(through_pages),
 		cmocka_unit_test(jumps_of_16_bits),
 		cmocka_unit_test(long_traces),
 	};

@@ -122,6 +122,7 @@ static void eval_effect(struct machine *m, const struct ir_insn *n, ir_ref r)
 	case IR_LOAD:
 	case IR_STORE:
 	case IR_EXIT_UNLESS:
+	case IR_EXIT_MOVED:
 	case IR_EXIT:
 		observe(m, arg(m, n, 0));
 		observe(m, arg(m, n, 1));
@@ -386,8 +387,10 @@ static void random_insn(struct ir_block *b)
 	case 11:
 		if (pick(2))
 			ir_exit_if(b, random_ref(b, IR_I8), pick(99));
-		else
+		else if (pick(2))
 			ir_exit_unless(b, random_ref(b, IR_I64), pick(99));
+		else
+			ir_exit_moved(b, pick(9999));
 		break;
 	case 12:
 		random_call(b);

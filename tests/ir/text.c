@@ -93,6 +93,7 @@ static void every_op_round_trips(void **state)
 	ir_guest(b, INT32_MIN, 1);
 	ir_exit_if(b, ir_cond(b, IR_COND_NE, f), INT64_MIN);
 	ir_exit_unless(b, y, -3);
+	ir_exit_moved(b, -4096);
 	ir_exit(b, INT64_MAX);
 	assert_round_trip();
 	b->count--;

@@ -108,24 +108,29 @@ static struct block *try_block(struct rig *r, uint64_t gpa, unsigned bytes, uint
 			       unsigned tail, unsigned links)
 {
 	struct block *b, *added = NULL;
+	struct block_ref *more;
 	struct link *l;
+	uint32_t lo = gpa & PAGE_OFFSET_MASK;
 
 	blocks_hold(r->blocks, gpa);
 	if (gpa2 != ~0ull)
 		blocks_hold(r->blocks, gpa2);
 	b = blocks_take(r->blocks, sizeof(*b));
 	l = blocks_take(r->blocks, links * sizeof(*l));
-	if (b && l) {
+	more = blocks_take(r->blocks, sizeof(*more));
+	if (b && l && more) {
 		memset(l, 0, links * sizeof(*l));
 		*b = (struct block){.gpa = gpa,
 				    .gpa2 = gpa2,
 				    .mode = 7,
-				    .lo = gpa & PAGE_OFFSET_MASK,
-				    .hi = (uint16_t)((gpa & PAGE_OFFSET_MASK) + bytes),
-				    .tail = (uint16_t)tail,
+				    .more = more,
+				    .more_count = gpa2 != ~0ull,
 				    .link = l,
 				    .link_count = (uint16_t)links};
-		added = blocks_add(r->blocks, b) ? b : NULL;
+		b->in_page.bytes = (struct block_bytes){align_down(gpa, PAGE_BYTES), lo, lo + bytes};
+		more->bytes = (struct block_bytes){gpa2, 0, tail};
+		blocks_add(r->blocks, b);
+		added = b;
 	}
 	blocks_let_go(r->blocks, gpa);
 	if (gpa2 != ~0ull)

@@ -388,7 +388,9 @@ static void print_guest(struct golden *g, const struct golden_case *c)
 static void lift(struct golden *g, const struct golden_case *c, struct ir_block *b)
 {
 	const uint8_t *page = g->bench.ram + BENCH_CODE;
-	struct x86_trace t = {.page = page, .start = GOLDEN_START, .path = c->path};
+	struct x86_trace_page one = {.bytes = page};
+	struct x86_trace t = {
+		.page = &one, .page_count = 1, .start = GOLDEN_START, .path = c->path};
 	unsigned insns = 0;
 	struct x86_insn i;
 
@@ -422,11 +424,12 @@ static void print_case(struct golden *g, const struct golden_case *c)
 	static const uint64_t no_marks[GEN_MARKS / 64];
 	uint8_t *start = g->code + CODE_BYTES / 2;
 	struct ir_block b;
+	struct gen_page page = {0, BENCH_CODE};
 	struct gen_source src = {.b = &b,
 				 .mode = g->bench.cpu->mode,
 				 .gpa = BENCH_CODE + GOLDEN_START,
-				 .lo = BENCH_CODE + GOLDEN_START,
-				 .hi = BENCH_CODE + GOLDEN_START + c->len,
+				 .page = &page,
+				 .page_count = 1,
 				 .tag = 1,
 				 .cc_kind = IR_FLAGS_KEY(IR_FLAGS_SUB, 3),
 				 .wanderers = no_marks,

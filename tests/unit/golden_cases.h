@@ -8,7 +8,7 @@ struct golden_case {
 	const char *title; /* NULL: a heading alone, in `code` */
 	const char *code;
 	unsigned len;
-	uint16_t path[4]; /* a trace: where it goes on after each control transfer, then 0 */
+	int32_t path[4]; /* a trace: where it goes on after each control transfer, then 0 */
 };
 
 #define HEADING(text)                                                                              \

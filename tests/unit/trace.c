@@ -229,7 +229,7 @@ static void make_program(struct program *p, bool wide)
 	}
 	for (unsigned k = 0; k < p->count; k++)
 		bytes += p->insn[k].len;
-	at = pick(4) ? pick(PAGE_BYTES - bytes) : (unsigned)PAGE_BYTES - bytes + pick(9) - 4;
+	at = pick(2) ? pick(PAGE_BYTES - bytes) : (unsigned)PAGE_BYTES - pick(bytes + 8);
 	for (unsigned k = 0; k < p->count; at += p->insn[k++].len)
 		p->insn[k].at = at;
 	for (unsigned k = 0; k < p->count; k++)
@@ -253,7 +253,8 @@ static int insn_at(const struct program *p, unsigned at)
 	return -1;
 }
 
-static unsigned make_path(const struct program *p, int k, uint16_t *path)
+/* Offsets from `base` on. */
+static unsigned make_path(const struct program *p, int k, unsigned base, int32_t *path)
 {
 	unsigned n = 0, want = pick(PATH_MAX_LEN), depth = 0, calls[PATH_MAX_LEN];
 
@@ -274,7 +275,7 @@ static unsigned make_path(const struct program *p, int k, uint16_t *path)
 		if (next >= p->count)
 			break;
 		if (i->flow != FLOW_NEXT)
-			path[n++] = (uint16_t)(pick(60) ? p->insn[next].at : pick(5000));
+			path[n++] = (int32_t)((pick(60) ? p->insn[next].at : pick(9000)) - base);
 		k = (int)next;
 		if (steps > 500)
 			break;
@@ -293,22 +294,50 @@ struct tracer {
 	struct lowered low;
 };
 
+enum { PAGES_MAX = 2 };
 enum end { END_LEFT, END_FAULT, END_STRADDLES };
 
-static void check_bounds(const struct x86_trace *t, const struct ir_block *b)
+static void check_page(const struct x86_trace *t, const struct x86_trace_page *p,
+		       const struct ir_block *b)
 {
-	unsigned lo = ~0u, hi = 0;
+	int64_t lo = PAGE_BYTES, hi = 0;
 
 	for (uint32_t k = 0; k < b->count; k++) {
-		unsigned at = t->start + (unsigned)b->insn[k].imm;
+		int64_t at = t->start + b->insn[k].imm - p->at;
 
-		if (b->insn[k].op != IR_GUEST)
+		if (b->insn[k].op != IR_GUEST || at < 0 || at >= (int64_t)PAGE_BYTES)
 			continue;
 		lo = at < lo ? at : lo;
 		hi = at + b->insn[k].aux > hi ? at + b->insn[k].aux : hi;
 	}
-	assert_int_equal(t->lo, lo);
-	assert_int_equal(t->hi, hi);
+	assert_int_equal(p->hi, hi);
+	if (hi)
+		assert_int_equal(p->lo, lo);
+}
+
+/* Each page but the first is entered by one exit_moved, before all its instructions. */
+static void check_moved(const struct x86_trace *t, const struct ir_block *b)
+{
+	bool entered[PAGES_MAX] = {true};
+
+	for (uint32_t k = 0; k < b->count; k++) {
+		int64_t at = t->start + b->insn[k].imm;
+		unsigned page = t->page_count > 1 && (uint64_t)(at - t->page[1].at) < PAGE_BYTES;
+
+		if (b->insn[k].op == IR_EXIT_MOVED) {
+			assert_false(entered[page]);
+			entered[page] = true;
+		}
+		if (b->insn[k].op == IR_GUEST)
+			assert_true(entered[page]);
+	}
+}
+
+static void check_bounds(const struct x86_trace *t, const struct ir_block *b)
+{
+	for (unsigned k = 0; k < t->page_count; k++)
+		check_page(t, &t->page[k], b);
+	check_moved(t, b);
 	assert_true(t->used <= t->path_len);
 }
 
@@ -398,18 +427,26 @@ static void run_program(struct tracer *tr, struct box *ref, const struct program
 			unsigned *followed)
 {
 	struct x86_cpu *cpu = tr->box->cpu;
-	uint16_t path[PATH_MAX_LEN];
+	int32_t path[PATH_MAX_LEN];
 
 	for (unsigned n = 0; n < TRACES; n++) {
 		uint64_t at = cpu->rip - PAGE, retired;
+		unsigned base = align_down((unsigned)at, (unsigned)PAGE_BYTES);
 		int k = insn_at(p, (unsigned)at);
-		struct x86_trace t = {
-			.page = tr->box->ram + PAGE, .start = (unsigned)at, .path = path};
+		const uint8_t *first = tr->box->ram + PAGE;
+		struct x86_trace_page page[PAGES_MAX] = {
+			{.bytes = first + base},
+			{.at = base ? -(int32_t)PAGE_BYTES : (int32_t)PAGE_BYTES,
+			 .bytes = base ? first : first + PAGE_BYTES}};
+		struct x86_trace t = {.page = page,
+				      .page_count = 1 + pick(PAGES_MAX),
+				      .start = (unsigned)at - base,
+				      .path = path};
 		enum end end;
 
 		if (k < 0)
 			return;
-		t.path_len = make_path(p, k, path);
+		t.path_len = make_path(p, k, base, path);
 		end = run_trace(tr, &t, &retired);
 		if (end == END_STRADDLES)
 			return;

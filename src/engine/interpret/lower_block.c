@@ -582,6 +582,8 @@ static void lower_one(struct lower *l, ir_ref r)
 	case IR_EXIT_UNLESS:
 		lower_exit_unless(l, i);
 		break;
+	case IR_EXIT_MOVED: /* our blocks are of one page, or looked up by both */
+		break;
 	case IR_EXIT:
 	case IR_EXIT_INDIRECT:
 	case IR_EXIT_STATE:

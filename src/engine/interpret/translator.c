@@ -27,7 +27,8 @@ struct translator {
 	uint64_t gpa, gpa2, lin;
 	x86_mode_t mode;
 	struct dump dump;
-	_Alignas(16) uint8_t alone[PLACE_BYTES_MAX]; /* a block for a single use */
+	/* a block for a single use */
+	_Alignas(16) uint8_t alone[PLACE_BYTES_MAX + sizeof(struct block_ref)];
 };
 
 struct translator *translator_create(struct x86_cpu *cpu, const struct engine_config *cfg)
@@ -73,10 +74,16 @@ static enum x86_decode_result lift(struct translator *t, const uint8_t *bytes, u
 		if (r == X86_DECODE_MORE)
 			return r;
 		if (!t->ir.overflow) {
-			dump_begin(
-				&t->dump, t->cpu,
-				&(struct dump_code){"block", t->lin, t->gpa, t->mode, bytes, avail},
-				&t->ir);
+			dump_begin(&t->dump, t->cpu,
+				   &(struct dump_code){
+					   .kind = "block",
+					   .lin = t->lin,
+					   .gpa = t->gpa,
+					   .mode = t->mode,
+					   .page = &(struct x86_trace_page){0, bytes, 0, 0},
+					   .page_count = 1,
+					   .end = avail},
+				   &t->ir);
 			dump_ir(&t->dump, ENGINE_DUMP_IR, &t->ir);
 			ir_optimize(&t->ir, t->disabled);
 			dump_ir(&t->dump, ENGINE_DUMP_OPT, &t->ir);
@@ -132,21 +139,36 @@ bool translator_lift(struct translator *t, const struct code_bytes *code, unsign
 	return true;
 }
 
+/* Key and range, with room for a second page at `more`. */
+static void describe(const struct translator *t, struct block *head, struct block_ref *more)
+{
+	uint64_t page = align_down(t->gpa, PAGE_BYTES);
+	uint32_t lo = t->gpa & PAGE_OFFSET_MASK, hi = lo + t->ir.guest_bytes;
+	bool crosses = t->gpa2 != ~0ull;
+
+	head->gpa = t->gpa;
+	head->gpa2 = t->gpa2;
+	head->mode = t->mode;
+	head->in_page.bytes = (struct block_bytes){page, lo, crosses ? PAGE_BYTES : hi};
+	head->more = more;
+	head->more_count = crosses;
+	if (crosses)
+		more->bytes = (struct block_bytes){t->gpa2, 0, hi - (uint32_t)PAGE_BYTES};
+}
+
 struct iblock *translator_place(struct translator *t, struct blocks *s)
 {
-	uint8_t *m = s ? blocks_take(s, place_bytes(&t->low)) : t->alone;
-	unsigned lo = t->gpa & PAGE_OFFSET_MASK, bytes = t->ir.guest_bytes;
+	size_t bytes = align_up(place_bytes(&t->low), 8),
+	       more = t->gpa2 == ~0ull ? 0 : sizeof(struct block_ref);
+	uint8_t *m = s ? blocks_take(s, bytes + more) : t->alone;
 	struct iblock *b;
 
 	if (!m)
 		return NULL;
 	b = place_block(m, &t->low);
-	b->bytes = bytes;
-	b->head.gpa = t->gpa;
-	b->head.gpa2 = t->gpa2;
-	b->head.mode = t->mode;
-	b->head.lo = (uint16_t)lo;
-	b->head.hi = (uint16_t)(t->gpa2 == ~0ull ? lo + bytes : PAGE_BYTES);
-	b->head.tail = (uint16_t)(t->gpa2 == ~0ull ? 0 : lo + bytes - PAGE_BYTES);
-	return s && !blocks_add(s, &b->head) ? NULL : b;
+	b->bytes = t->ir.guest_bytes;
+	describe(t, &b->head, (struct block_ref *)(m + bytes));
+	if (s)
+		blocks_add(s, &b->head);
+	return b;
 }

@@ -11,7 +11,6 @@ enum {
 	CODE_HEADER_BYTES = 16, /* before each block: its record's address */
 	CODE_ALIGN = 16,	/* of hot code; cold code is packed */
 	CODE_AHEAD_BYTES = 256 << 10,
-	CODE_NO_PAGE = 0x7fffffff,
 };
 
 struct segment {
@@ -47,7 +46,7 @@ static void protect(void *opaque, uint64_t gpa_page)
 
 static void unlinked(void *opaque, struct block_link *link)
 {
-	static const uint32_t nowhere = CODE_NO_PAGE;
+	static const uint32_t nowhere = GEN_NO_PAGE;
 	struct tlink *l = (struct tlink *)link;
 
 	(void)opaque;
@@ -213,18 +212,16 @@ size_t code_bytes_max(const struct code *c)
 	return (size_t)(c->segment[0].end - c->segment[0].rw) - CODE_HEADER_BYTES - CODE_ALIGN;
 }
 
-void code_hold(struct code *c, uint64_t gpa, uint64_t gpa2)
+void code_hold(struct code *c, const struct gen_page *page, unsigned count)
 {
-	blocks_hold(c->blocks, gpa);
-	if (gpa2 != ~0ull)
-		blocks_hold(c->blocks, gpa2);
+	for (unsigned k = 0; k < count; k++)
+		blocks_hold(c->blocks, page[k].gpa);
 }
 
-void code_let_go(struct code *c, uint64_t gpa, uint64_t gpa2)
+void code_let_go(struct code *c, const struct gen_page *page, unsigned count)
 {
-	blocks_let_go(c->blocks, gpa);
-	if (gpa2 != ~0ull)
-		blocks_let_go(c->blocks, gpa2);
+	for (unsigned k = 0; k < count; k++)
+		blocks_let_go(c->blocks, page[k].gpa);
 }
 
 static struct segment *segment_now(struct code *c)
@@ -236,7 +233,8 @@ static size_t record_bytes(const struct code_made *m)
 {
 	return align_up(sizeof(struct tblock), 16) +
 	       align_up(m->link_count * sizeof(struct tlink), 16) +
-	       align_up(m->fault_count * sizeof(*m->fault), 16) + BLOCKS_ADD_BYTES;
+	       align_up(m->fault_count * sizeof(*m->fault), 16) +
+	       align_up(m->from_count * sizeof(struct block_ref), 16);
 }
 
 static bool fits(struct code *c, const struct code_made *m)
@@ -264,6 +262,12 @@ static void place_links(struct tblock *b, const struct code_made *m)
 						    .expect = offset_of(b, l->expect),
 						    .target = l->target};
 	}
+}
+
+static void place_pages(struct tblock *b, const struct code_made *m)
+{
+	for (unsigned k = 0; k < m->from_count; k++)
+		block_page(&b->head, k)->bytes = m->from[k];
 }
 
 static void place_faults(struct tblock *b, const struct code_made *m)
@@ -319,18 +323,17 @@ static struct tblock *place(struct code *c, const struct code_made *m)
 	struct tblock *b = blocks_take(c->blocks, sizeof(*b));
 	struct tlink *links = blocks_take(c->blocks, m->link_count * sizeof(*links));
 	struct gen_fault *faults = blocks_take(c->blocks, m->fault_count * sizeof(*faults));
+	struct block_ref *more = blocks_take(c->blocks, (m->from_count - 1) * sizeof(*more));
 	uint8_t *rw = s->fill + CODE_HEADER_BYTES;
-	uint64_t page = align_down(m->gpa, PAGE_BYTES);
 
 	*b = (struct tblock){.head = {.gpa = m->gpa,
 				      .gpa2 = m->gpa2,
 				      .mode = m->mode,
-				      .lo = (uint16_t)(m->lo - page),
-				      .hi = (uint16_t)(m->hi - page),
-				      .tail = (uint16_t)m->tail,
 				      .insns = m->insns,
 				      .link = links,
-				      .link_count = (uint16_t)m->link_count},
+				      .link_count = (uint16_t)m->link_count,
+				      .more = more,
+				      .more_count = (uint16_t)(m->from_count - 1)},
 			     .loop = m->loop,
 			     .rw = rw,
 			     .rx = code_rx(c, rw),
@@ -340,6 +343,7 @@ static struct tblock *place(struct code *c, const struct code_made *m)
 			     .fault = faults,
 			     .fault_count = m->fault_count};
 	place_links(b, m);
+	place_pages(b, m);
 	place_faults(b, m);
 	place_code(b, m);
 	s->fill = rw + align_up(m->hot_bytes, CODE_ALIGN);

@@ -50,8 +50,8 @@ static inline struct tlink *tblock_link(const struct tblock *b, unsigned i)
  * to. */
 struct code_made {
 	uint64_t gpa, gpa2;
-	uint64_t lo, hi; /* gpa range of what it was made from, in its first page */
-	uint32_t tail;
+	struct block_bytes from[GEN_PAGES_MAX]; /* gpa's page first */
+	unsigned from_count;
 	x86_mode_t mode;
 	uint16_t insns;
 	bool loop;
@@ -86,9 +86,9 @@ const uint8_t *code_rx(const struct code *c, const uint8_t *rw);
 
 struct tblock *code_find(const struct code *c, uint64_t gpa, uint64_t gpa2, x86_mode_t mode);
 /* Before the bytes are read that a block is made from, and until it is inserted or given up: see
- * blocks_hold. gpa2: page of the rest, or ~0. */
-void code_hold(struct code *c, uint64_t gpa, uint64_t gpa2);
-void code_let_go(struct code *c, uint64_t gpa, uint64_t gpa2);
+ * blocks_hold. */
+void code_hold(struct code *c, const struct gen_page *page, unsigned count);
+void code_let_go(struct code *c, const struct gen_page *page, unsigned count);
 /* The most bytes that a block's code may have. */
 size_t code_bytes_max(const struct code *c);
 /* Keep a copy of it; its pages are held. May empty the oldest segment. NULL: there is no room for

@@ -27,7 +27,7 @@ static bool lift_crossing(struct compiler *c, const struct compile_job *job)
 {
 	unsigned start = start_of(job);
 
-	return x86_lift_block(c->cfg->decoder, job->page + start, bytes_of(job), job->mode,
+	return x86_lift_block(c->cfg->decoder, job->bytes[0] + start, bytes_of(job), job->mode,
 			      c->cpu->cpuid, 1, &c->ir) == X86_DECODE_OK &&
 	       c->ir.guest_bytes > PAGE_BYTES - start && !c->ir.overflow;
 }
@@ -39,17 +39,18 @@ static uint32_t crossing(const struct compiler *c, const struct compile_job *job
 	uint32_t bits = 0;
 
 	for (unsigned k = 1; k < X86_INSN_MAX; k++)
-		if (x86_decode(c->cfg->decoder, job->page + PAGE_BYTES - k, k, job->mode,
+		if (x86_decode(c->cfg->decoder, job->bytes[0] + PAGE_BYTES - k, k, job->mode,
 			       c->cpu->cpuid, &i) == X86_DECODE_MORE)
 			bits |= 1u << k;
 	return bits;
 }
 
-/* Lift at most max instructions. The code's range comes back as offsets in the page. */
-static bool lift(struct compiler *c, const struct compile_job *job, unsigned max, unsigned *lo,
-		 unsigned *hi)
+/* Lift at most max instructions; page: of the trace. */
+static bool lift(struct compiler *c, const struct compile_job *job, unsigned max,
+		 struct x86_trace_page *page)
 {
-	struct x86_trace trace = {.page = job->page,
+	struct x86_trace trace = {.page = page,
+				  .page_count = job->page_count,
 				  .start = start_of(job),
 				  .path = job->path,
 				  .path_len = job->path_len};
@@ -57,30 +58,48 @@ static bool lift(struct compiler *c, const struct compile_job *job, unsigned max
 	ir_block_init(&c->ir, &x86_isa, c->insn, IR_BLOCK_MAX);
 	if (!(c->cfg->dump & ENGINE_DUMP_IR)) /* that is: as lifted */
 		ir_block_fold(&c->ir, &c->folder, c->cfg->disabled_passes);
-	if (crosses(job)) {
-		*lo = trace.start;
-		*hi = PAGE_BYTES;
+	if (crosses(job))
 		return lift_crossing(c, job);
-	}
-	if (x86_lift_trace(c->cfg->decoder, &trace, job->mode, c->cpu->cpuid, max, &c->ir) ==
-		    X86_DECODE_MORE ||
-	    c->ir.overflow)
-		return false;
-	*lo = trace.lo;
-	*hi = trace.hi;
-	return true;
+	return x86_lift_trace(c->cfg->decoder, &trace, job->mode, c->cpu->cpuid, max, &c->ir) !=
+		       X86_DECODE_MORE &&
+	       !c->ir.overflow;
 }
 
-static void optimize(struct compiler *c, const struct compile_job *job)
+static void optimize(struct compiler *c, const struct compile_job *job,
+		     const struct x86_trace_page *page)
 {
-	struct dump_code code = {
-		job->path_len ? "trace" : "block", job->rip,	 job->gpa, job->mode,
-		job->page + start_of(job),	   bytes_of(job)};
+	struct dump_code code = {.kind = job->path_len ? "trace" : "block",
+				 .lin = job->rip,
+				 .gpa = job->gpa,
+				 .mode = job->mode,
+				 .page = page,
+				 .page_count = job->page_count,
+				 .start = start_of(job),
+				 .end = start_of(job) + bytes_of(job)};
 
 	dump_begin(&c->dump, c->cpu, &code, &c->ir);
 	dump_ir(&c->dump, ENGINE_DUMP_IR, &c->ir);
 	ir_optimize(&c->ir, c->cfg->disabled_passes);
 	dump_ir(&c->dump, ENGINE_DUMP_OPT, &c->ir);
+}
+
+/* What bytes it was made from. */
+static void note_bytes(const struct compiler *c, const struct compile_job *job,
+		       const struct x86_trace_page *page, struct code_made *m)
+{
+	uint32_t start = start_of(job);
+
+	if (crosses(job)) {
+		m->from[0] = (struct block_bytes){job->page[0].gpa, start, PAGE_BYTES};
+		m->from[1] = (struct block_bytes){job->page[1].gpa, 0,
+						  start + c->ir.guest_bytes - (uint32_t)PAGE_BYTES};
+		m->from_count = 2;
+		return;
+	}
+	for (unsigned k = 0; k < job->page_count; k++)
+		if (page[k].hi)
+			m->from[m->from_count++] =
+				(struct block_bytes){job->page[k].gpa, page[k].lo, page[k].hi};
 }
 
 /* What gen_compile left in its own tables. */
@@ -90,8 +109,6 @@ static void take_over(const struct gen *g, struct compile_job *job, size_t bytes
 
 	*m = (struct code_made){.gpa = job->gpa,
 				.gpa2 = job->gpa2,
-				.lo = g->src->lo,
-				.hi = g->src->hi,
 				.mode = job->mode,
 				.insns = (uint16_t)g->b->guest_count,
 				.loop = g->src->loop,
@@ -104,8 +121,6 @@ static void take_over(const struct gen *g, struct compile_job *job, size_t bytes
 				.link_count = g->link_count,
 				.fault = job->fault,
 				.fault_count = g->fault_count};
-	if (crosses(job))
-		m->tail = g->b->guest_bytes - ((uint32_t)PAGE_BYTES - start_of(job));
 	job->site_count = g->site_count;
 	memcpy(job->relative, g->relative, m->relative_count * sizeof(*g->relative));
 	memcpy(job->link, g->link, m->link_count * sizeof(*g->link));
@@ -122,16 +137,15 @@ static bool comes_back(const struct ir_block *b)
 	return last->op == IR_EXIT && last->imm == 0;
 }
 
-static bool generate(struct compiler *c, struct compile_job *job, unsigned lo, unsigned hi)
+static bool generate(struct compiler *c, struct compile_job *job)
 {
-	uint64_t page = align_down(job->gpa, PAGE_BYTES);
 	size_t room = c->max_bytes < sizeof(job->code) ? c->max_bytes : sizeof(job->code);
 	struct gen_source src = {
 		.b = &c->ir,
 		.mode = job->mode,
 		.gpa = job->gpa,
-		.lo = page + lo,
-		.hi = page + hi,
+		.page = job->page,
+		.page_count = job->page_count,
 		.tag = job->tag,
 		.loop = job->loop || comes_back(&c->ir),
 		.wanderers = job->wanderers,
@@ -149,17 +163,21 @@ static bool generate(struct compiler *c, struct compile_job *job, unsigned lo, u
 void compile(struct compiler *c, struct compile_job *job)
 {
 	uint64_t began = host_time_ns();
-	unsigned lo, hi;
+	struct x86_trace_page page[GEN_PAGES_MAX];
 
 	if (job->settles)
 		host_code_settle(&job->settle.memory, job->settle.at);
+	for (unsigned k = 0; k < job->page_count; k++)
+		page[k] = (struct x86_trace_page){.at = job->page[k].at, .bytes = job->bytes[k]};
 	job->failed = true;
 	for (unsigned max = job->path_len ? c->max_trace : c->max_insns; job->failed && max;
 	     max /= 2) {
-		if (!lift(c, job, max, &lo, &hi))
+		if (!lift(c, job, max, page))
 			continue;
-		optimize(c, job);
-		job->failed = !generate(c, job, lo, hi);
+		optimize(c, job, page);
+		job->failed = !generate(c, job);
 	}
+	if (!job->failed)
+		note_bytes(c, job, page, &job->made);
 	job->ns = host_time_ns() - began;
 }

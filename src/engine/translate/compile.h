@@ -17,16 +17,19 @@ enum { COMPILE_PATH_MAX = 64, COMPILE_CODE_MAX = 256 << 10 };
 
 struct compile_job {
 	/* ---- What is to be compiled: the code at gpa, and where it goes on after each control
-	 * transfer, as offsets in its page. */
+	 * transfer, as offsets from its page's start. */
 	uint64_t rip, gpa;
 	uint64_t gpa2; /* ~0, or page of the rest of the instruction at gpa, which is alone then */
 	x86_mode_t mode;
 	uint64_t tag; /* of the mode in the jump table */
 	uint32_t cc_kind; /* see gen_source */
-	uint16_t path[COMPILE_PATH_MAX];
+	int32_t path[COMPILE_PATH_MAX];
 	unsigned path_len;
 	bool loop;
-	uint8_t page[PAGE_BYTES + X86_INSN_MAX]; /* gpa's, and the first bytes of gpa2 */
+	/* Where it goes through, gpa's page first; then, if there is one, gpa2. */
+	struct gen_page page[GEN_PAGES_MAX];
+	unsigned page_count;
+	uint8_t bytes[GEN_PAGES_MAX][PAGE_BYTES]; /* what is there */
 	bool settles; /* beside that: see code_settling */
 	struct code_settle settle;
 	uint64_t wanderers[GEN_MARKS / 64], apart[GEN_MARKS / 64]; /* see gen_source */

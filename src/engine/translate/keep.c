@@ -59,15 +59,17 @@ static const uint8_t *page_at(const struct translate *t, uint64_t gpa)
 static bool is_unchanged(const struct translate *t, const struct compile_job *job)
 {
 	const struct code_made *m = &job->made;
-	unsigned lo = m->lo & PAGE_OFFSET_MASK;
-	const uint8_t *page = page_at(t, m->gpa), *page2;
 
-	if (!page || memcmp(page + lo, job->page + lo, m->hi - m->lo) != 0)
-		return false;
-	if (m->gpa2 == ~0ull)
-		return true;
-	page2 = page_at(t, m->gpa2);
-	return page2 && memcmp(page2, job->page + PAGE_BYTES, m->tail) == 0;
+	for (unsigned k = 0, n = 0; k < m->from_count; k++, n++) {
+		const struct block_bytes *b = &m->from[k];
+		const uint8_t *page = page_at(t, b->gpa);
+
+		while (job->page[n].gpa != b->gpa)
+			n++;
+		if (!page || memcmp(page + b->lo, job->bytes[n] + b->lo, b->hi - b->lo) != 0)
+			return false;
+	}
+	return true;
 }
 
 static void keep_one(struct translate *t, const struct compile_job *job)
@@ -77,13 +79,13 @@ static void keep_one(struct translate *t, const struct compile_job *job)
 
 	if (code_find(t->code, job->gpa, job->gpa2, job->mode))
 		return;
-	code_hold(t->code, job->gpa, job->gpa2);
+	code_hold(t->code, job->page, job->page_count);
 	if (job->failed || is_unchanged(t, job)) {
 		kept = keep(t, job);
 		if (head)
 			head->heat = kept ? 1 : UINT32_MAX;
 	}
-	code_let_go(t->code, job->gpa, job->gpa2);
+	code_let_go(t->code, job->page, job->page_count);
 }
 
 void keep_finished(struct translate *t)

@@ -9,12 +9,10 @@
 
 void sites_note(struct translate *t, const struct compile_job *job)
 {
-	uint64_t page = align_down(job->gpa, PAGE_BYTES);
-
 	for (unsigned k = 0; k < job->site_count; k++) {
 		const struct gen_site *s = &job->site[k];
 
-		t->site[s->index].gpa = page + (uint64_t)s->offset;
+		t->site[s->index].gpa = s->gpa;
 		t->site[s->index].group = s->group;
 		t->cpu->site[s->index].strikes = 0;
 	}

@@ -97,26 +97,66 @@ static struct tblock *running(struct x86_cpu *cpu)
 	return code_at(t->code, (const uint8_t *)(uintptr_t)cpu_frame(cpu)->place);
 }
 
-/* While translated code runs every page with code counts as the running block's: look closer. */
-static bool spares_block(struct x86_cpu *cpu)
+/* The range of a block's bytes in the page at gpa; an empty one if there are none. */
+static struct block_bytes bytes_in(const struct block *b, uint64_t gpa)
 {
-	const struct tblock *b;
+	struct block_bytes all = {gpa, PAGE_BYTES, 0};
 
-	if (cpu->exit_code != X86_EXIT_RESTART || cpu->alone)
-		return false;
-	b = running(cpu);
-	if (b->head.gpa2 != ~0ull)
-		return false;
-	cpu->exit_code = X86_EXIT_NONE;
-	cpu->code_lo = block_lo(&b->head);
-	cpu->code_hi = block_hi(&b->head);
-	return true;
+	for (unsigned k = 0; k <= b->more_count; k++) {
+		const struct block_bytes *part = &block_page(b, k)->bytes;
+
+		if (part->gpa != gpa)
+			continue;
+		all.lo = part->lo < all.lo ? part->lo : all.lo;
+		all.hi = part->hi > all.hi ? part->hi : all.hi;
+	}
+	return all;
+}
+
+static void running_code_is(struct x86_cpu *cpu, uint64_t lo, uint64_t hi)
+{
+	cpu->code_lo = lo;
+	cpu->code_hi = hi;
 }
 
 static void whole_memory_is_code(struct x86_cpu *cpu)
 {
-	cpu->code_lo = 0;
-	cpu->code_hi = UINT64_MAX;
+	running_code_is(cpu, 0, UINT64_MAX);
+}
+
+/* Where in memory a store goes that is refused for hitting code; false: cannot be told. */
+static bool store_gpa(struct x86_cpu *cpu, uint64_t lin, unsigned bytes, enum x86_mmu_index mmu,
+		      uint64_t *gpa)
+{
+	bool told;
+
+	running_code_is(cpu, UINT64_MAX, 0);
+	told = (lin & PAGE_OFFSET_MASK) + bytes <= PAGE_BYTES &&
+	       x86_mem_direct_code(cpu, lin, mmu, gpa);
+	whole_memory_is_code(cpu);
+	return told;
+}
+
+/* While translated code runs every page with code counts as the running block's: look closer at a
+ * store of so many bytes to lin. */
+static bool spares_block(struct x86_cpu *cpu, uint64_t lin, unsigned bytes, enum x86_mmu_index mmu)
+{
+	const struct tblock *b;
+	struct block_bytes in;
+	uint64_t gpa;
+
+	if (cpu->exit_code != X86_EXIT_RESTART || cpu->alone)
+		return false;
+	b = running(cpu);
+	in = b->head.in_page.bytes;
+	if (b->head.more_count) {
+		if (!store_gpa(cpu, lin, bytes, mmu, &gpa))
+			return false;
+		in = bytes_in(&b->head, align_down(gpa, PAGE_BYTES));
+	}
+	cpu->exit_code = X86_EXIT_NONE;
+	running_code_is(cpu, in.gpa + in.lo, in.gpa + in.hi);
+	return true;
 }
 
 /* Can what is stored in the frame's access be loaded again? */
@@ -146,7 +186,8 @@ static void slow_store(struct x86_cpu *cpu)
 		cpu->exit_code = X86_EXIT_RESTART;
 		return;
 	}
-	if (x86_mem_write(cpu, f->address, &f->value, bytes, mmu, flags) || !spares_block(cpu))
+	if (x86_mem_write(cpu, f->address, &f->value, bytes, mmu, flags) ||
+	    !spares_block(cpu, f->address, bytes, mmu))
 		return;
 	x86_mem_write(cpu, f->address, &f->value, bytes, mmu, flags);
 	whole_memory_is_code(cpu);
@@ -171,6 +212,8 @@ static void slow_atomic(struct x86_cpu *cpu)
 	atomic_do(cpu, &a, &f->value.u64[0]);
 }
 
+enum { X87_BYTES = 10 }; /* the most that is stored */
+
 /* An x87 load of 80 bits, or a store, whose place the TLB does not have: all of it. */
 static void slow_x87(struct x86_cpu *cpu)
 {
@@ -179,7 +222,7 @@ static void slow_x87(struct x86_cpu *cpu)
 
 	forget_groups(f);
 	fn(cpu, f->address, f->arg[1], f->arg[2]);
-	if (!f->access || !spares_block(cpu))
+	if (!f->access || !spares_block(cpu, f->address, X87_BYTES, x86_mode_mmu(cpu->mode)))
 		return;
 	fn(cpu, f->address, f->arg[1], f->arg[2]);
 	whole_memory_is_code(cpu);

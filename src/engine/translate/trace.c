@@ -1,17 +1,21 @@
 /*
  * Growing traces: when a block is hot, what runs next is taken for what mostly runs next ("next
  * executing tail"). The interpreter carries the blocks out one by one until they come back to the
- * start, leave the page, run through code that has been translated, or are enough; the path they
- * took is compiled as one. Short loops are unrolled.
+ * start, go through too many pages, run through code that has been translated, or are enough; the
+ * path they took is compiled as one. Short loops are unrolled. What is no loop ends in the page it
+ * began in: with each function it calls there would be a copy of that in each of its callers.
  */
 #include <string.h>
 
 #include "engine/translate/translate_private.h"
 #include "isa/x86/mode.h"
 
+#define TRACE_REACH (1ll << 30) /* in both directions, so that distances fit 32 bits */
+
 enum {
 	UNROLL_INSNS = 48,
 	UNROLL_MAX = 4,
+	AWAY_INSNS = 16, /* in other pages, of what is no loop */
 	RECORD_BLOCKS_MAX = 24,
 	RECORD_KNOWN_MAX = 4, /* blocks that have code already: a copy knows where it came from */
 	/* Entries until a block is looked at again: that is being compiled; that nobody had time
@@ -21,9 +25,14 @@ enum {
 };
 
 struct recording {
-	uint16_t path[COMPILE_PATH_MAX];
+	uint64_t rip; /* of the start's page */
+	struct gen_page page[GEN_PAGES_MAX];
+	unsigned page_count;
+	int32_t path[COMPILE_PATH_MAX];
 	unsigned len;
 	unsigned insns;
+	unsigned away;		       /* of them, outside of its first page */
+	unsigned home_len, home_pages; /* up to where it may end if it is no loop */
 	bool loop;
 	uint32_t cc_kind; /* of the flags it begins with, of a loop the second time */
 };
@@ -63,13 +72,60 @@ static bool run_one(struct translate *t, struct iblock *b)
 	       cpu->budget > 0;
 }
 
+/* Pages that would put each other out of the instruction TLB are not for one trace. */
+static bool fits_itlb(const struct recording *r, uint64_t rip)
+{
+	for (unsigned k = 0; k < r->page_count; k++)
+		if (x86_itlb_index(r->rip + (uint64_t)(int64_t)r->page[k].at) ==
+		    x86_itlb_index(rip))
+			return false;
+	return true;
+}
+
+/* The page at rip, with code at gpa, is one that the trace goes through. */
+static bool take_page(const struct translate *t, struct recording *r, uint64_t rip, uint64_t gpa)
+{
+	int64_t at = (int64_t)(align_down(rip, PAGE_BYTES) - r->rip);
+	bool rom;
+
+	gpa = align_down(gpa, PAGE_BYTES);
+	for (unsigned k = 0; k < r->page_count; k++)
+		if (r->page[k].at == at)
+			return r->page[k].gpa == gpa;
+	if (r->page_count == GEN_PAGES_MAX || at < -TRACE_REACH || at > TRACE_REACH ||
+	    !has_addresses(t->cpu->mode) || !fits_itlb(r, rip) ||
+	    !space_ram_page(t->cpu->space, gpa, &rom))
+		return false;
+	r->page[r->page_count++] = (struct gen_page){(int32_t)at, gpa};
+	return true;
+}
+
 static bool goes_on(const struct translate *t, const struct iblock *first,
-		    const struct iblock *next, const struct recording *r)
+		    const struct iblock *next, struct recording *r)
 {
 	return next && !next->head.dead && !first->head.dead && next->head.gpa2 == ~0ull &&
-	       next->head.mode == first->head.mode &&
-	       (next->head.gpa ^ first->head.gpa) >> PAGE_BITS == 0 && r->len < COMPILE_PATH_MAX &&
-	       r->insns + next->head.insns <= t->compiler.max_trace;
+	       next->head.mode == first->head.mode && r->len < COMPILE_PATH_MAX &&
+	       r->insns + next->head.insns <= t->compiler.max_trace &&
+	       take_page(t, r, t->cpu->rip, next->head.gpa);
+}
+
+/* The path has come to rip, where the next block is: may it end there if it is no loop? */
+static void note_home(struct recording *r, uint64_t rip, const struct iblock *next)
+{
+	if (rip - r->rip >= PAGE_BYTES) {
+		r->away += next->head.insns;
+	} else if (r->away <= AWAY_INSNS) {
+		r->home_len = r->len;
+		r->home_pages = r->page_count;
+	}
+}
+
+static void end_at_home(struct recording *r)
+{
+	if (r->loop)
+		return;
+	r->len = r->home_len;
+	r->page_count = r->home_pages;
 }
 
 static void record(struct translate *t, struct iblock *first, struct recording *r)
@@ -99,10 +155,12 @@ static void record(struct translate *t, struct iblock *first, struct recording *
 			loop = to;
 			loop_at = r->insns;
 		}
-		if (t->background && next->heat > 1 && next->heat < HEAT_PENDING)
+		if (t->background && r->page_count == 1 && next->heat > 1 &&
+		    next->heat < HEAT_PENDING)
 			next->heat = HEAT_PENDING; /* soon part of this one */
 		if (jumped)
-			r->path[r->len++] = next->head.gpa & PAGE_OFFSET_MASK;
+			r->path[r->len++] = (int32_t)(t->cpu->rip - r->rip);
+		note_home(r, t->cpu->rip, next);
 		if (next == first) {
 			r->loop = true;
 			r->cc_kind = t->cpu->cc_kind;
@@ -127,8 +185,17 @@ static void unroll(struct recording *r)
 			r->path[r->len++] = r->path[i];
 }
 
+static void copy_pages(const struct translate *t, struct compile_job *job)
+{
+	bool rom;
+
+	for (unsigned k = 0; k < job->page_count; k++)
+		memcpy(job->bytes[k], space_ram_page(t->cpu->space, job->page[k].gpa, &rom),
+		       PAGE_BYTES);
+}
+
 static void job_fill(struct translate *t, struct compile_job *job, uint64_t rip, struct iblock *b,
-		     const struct recording *r, const uint8_t *page, const uint8_t *page2)
+		     const struct recording *r)
 {
 	job->rip = rip;
 	job->gpa = b->head.gpa;
@@ -139,9 +206,9 @@ static void job_fill(struct translate *t, struct compile_job *job, uint64_t rip,
 	job->path_len = r->len;
 	job->loop = r->loop;
 	job->cc_kind = r->cc_kind;
-	memcpy(job->page, page, PAGE_BYTES);
-	if (b->head.gpa2 != ~0ull)
-		memcpy(job->page + PAGE_BYTES, page2, X86_INSN_MAX);
+	memcpy(job->page, r->page, r->page_count * sizeof(*r->page));
+	job->page_count = r->page_count;
+	copy_pages(t, job);
 	memcpy(job->wanderers, t->wanderers, sizeof(job->wanderers));
 	memcpy(job->apart, t->apart, sizeof(job->apart));
 	job->settles = code_settling(t->code, &job->settle);
@@ -165,43 +232,56 @@ static bool must_wait(struct translate *t, struct iblock *b)
 	return true;
 }
 
+/* A recording that begins with b, the block at RIP. False: it is not in memory. */
+static bool begin(const struct translate *t, const struct iblock *b, struct recording *r)
+{
+	bool rom;
+
+	*r = (struct recording){.rip = align_down(t->cpu->rip, PAGE_BYTES),
+				.page = {{0, align_down(b->head.gpa, PAGE_BYTES)}},
+				.page_count = 1,
+				.home_pages = 1,
+				.cc_kind = t->cpu->cc_kind};
+	if (b->head.gpa2 != ~0ull)
+		r->page[r->page_count++] = (struct gen_page){PAGE_BYTES, b->head.gpa2};
+	for (unsigned k = 0; k < r->page_count; k++)
+		if (!space_ram_page(t->cpu->space, r->page[k].gpa, &rom))
+			return false;
+	return true;
+}
+
 void trace_hot(struct translate *t, struct iblock *b)
 {
-	struct x86_cpu *cpu = t->cpu;
 	struct compile_job *job = t->job;
-	struct recording r = {.cc_kind = cpu->cc_kind};
-	uint64_t rip = cpu->rip;
+	struct recording r;
+	uint64_t rip = t->cpu->rip;
 	unsigned evictions = t->interp->evictions;
-	const uint8_t *page, *page2 = NULL;
-	bool rom;
 
 	if (must_wait(t, b))
 		return;
 	t->link = NULL; /* its block may be evicted */
-	page = space_ram_page(cpu->space, b->head.gpa, &rom);
-	if (b->head.gpa2 != ~0ull)
-		page2 = space_ram_page(cpu->space, b->head.gpa2, &rom);
-	if (!page || (b->head.gpa2 != ~0ull && !page2)) {
+	if (!begin(t, b, &r)) {
 		b->heat = UINT32_MAX;
 		return;
 	}
 	b->heat = 2;
 	if (t->compiler.max_trace && b->head.gpa2 == ~0ull) {
 		record(t, b, &r);
+		end_at_home(&r);
 		unroll(&r);
 	}
 	if (t->interp->evictions != evictions || b->head.dead)
 		return;
 	if (t->background) {
 		job = background_job(t->background);
-		job_fill(t, job, rip, b, &r, page, page2);
+		job_fill(t, job, rip, b, &r);
 		b->heat = HEAT_PENDING;
 		background_submit(t->background);
 	} else {
-		code_hold(t->code, b->head.gpa, b->head.gpa2);
-		job_fill(t, job, rip, b, &r, page, page2);
+		code_hold(t->code, r.page, r.page_count);
+		job_fill(t, job, rip, b, &r);
 		compile(&t->compiler, job);
 		b->heat = keep(t, job) ? 1 : UINT32_MAX;
-		code_let_go(t->code, b->head.gpa, b->head.gpa2);
+		code_let_go(t->code, r.page, r.page_count);
 	}
 }

@@ -140,12 +140,6 @@ static struct tblock *code_crossing(struct translate *t, uint64_t gpa)
 	return NULL;
 }
 
-/* Are linear addresses RIPs, and is nothing due between instructions? */
-static bool has_addresses(x86_mode_t mode)
-{
-	return !(mode & X86_MODE_POLLS) && (mode & (X86_MODE_CODE64 | X86_MODE_FLAT));
-}
-
 /* The code at RIP, found without the interpreter; NULL: it may have to find a block, or a fault.
  * Fetches the page: exits to another page look for it in the instruction TLB, and what stands in
  * the jump table must have been fetched (x86_cpu.flush_jumps). */

@@ -34,6 +34,12 @@ struct translate {
 	struct background *background; /* or NULL: all is compiled in place */
 };
 
+/* Are linear addresses RIPs, and is nothing due between instructions? */
+static inline bool has_addresses(x86_mode_t mode)
+{
+	return !(mode & X86_MODE_POLLS) && (mode & (X86_MODE_CODE64 | X86_MODE_FLAT));
+}
+
 /* ---- keep.c */
 /* Put code that was just compiled where it can run. NULL: it is left to the interpreter. */
 struct tblock *keep(struct translate *t, const struct compile_job *job);

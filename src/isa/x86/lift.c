@@ -99,12 +99,21 @@ static bool jumps_to_16(const struct lift *l, const struct x86_insn *i)
 	return i->opsize == 2 && !(l->mode & X86_MODE_CODE64);
 }
 
+/* The trace's page that holds this offset, or NULL. */
+static struct x86_trace_page *page_at(const struct x86_trace *t, int64_t offset)
+{
+	for (unsigned k = 0; k < t->page_count; k++)
+		if ((uint64_t)(offset - t->page[k].at) < PAGE_BYTES)
+			return &t->page[k];
+	return NULL;
+}
+
 /* Where the path goes at this transfer, from the block's first PC; false if it is used up. */
 static bool path_delta(const struct lift *l, int64_t *delta)
 {
 	const struct x86_trace *t = l->trace;
 
-	if (t->used >= t->path_len || t->path[t->used] >= PAGE_BYTES)
+	if (t->used >= t->path_len || !page_at(t, t->path[t->used]))
 		return false;
 	*delta = (int64_t)t->path[t->used] - t->start;
 	return true;
@@ -117,6 +126,19 @@ static bool path_goes_to(const struct lift *l, int64_t delta)
 	return path_delta(l, &want) && want == delta;
 }
 
+bool lift_go_on(struct lift *l, int64_t delta)
+{
+	struct x86_trace_page *page = page_at(l->trace, l->trace->start + delta);
+
+	if (!page)
+		return false;
+	if (page != l->trace->page && !page->hi)
+		ir_exit_moved(l->b, delta);
+	l->page = page;
+	l->pos = (unsigned)(l->trace->start + delta - page->at);
+	return true;
+}
+
 /* Go on at delta, where the path goes: at the trace's start only if the path knows how from there.
  */
 static void path_follow(struct lift *l, int64_t delta)
@@ -124,7 +146,7 @@ static void path_follow(struct lift *l, int64_t delta)
 	struct x86_trace *t = l->trace;
 
 	t->used++;
-	l->pos = (unsigned)(t->start + delta);
+	lift_go_on(l, delta);
 	if (delta == 0 && t->used == t->path_len) {
 		ir_exit(l->b, 0);
 		l->ended = true;

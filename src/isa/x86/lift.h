@@ -17,18 +17,25 @@
 #include "isa/x86/mmu.h"
 #include "isa/x86/regs.h"
 
-/* What to lift as one block: guest code of one page, in the order in which it runs. */
+/* A page that a trace may go through. Offsets are distances of linear addresses. */
+struct x86_trace_page {
+	int32_t at;	      /* its start, from the first page's */
+	const uint8_t *bytes; /* PAGE_BYTES */
+	unsigned lo, hi;      /* out: the bytes that were lifted, [lo, hi); hi 0: none */
+};
+
+/* What to lift as one block: guest code in the order in which it runs. */
 struct x86_trace {
-	const uint8_t *page; /* its PAGE_BYTES bytes */
-	unsigned start;	     /* offset of the first instruction */
-	/* path[k]: the offset at which execution goes on after the k-th control transfer (jump,
-	 * call, return, conditional or not; REP does not count). Only a guess: code that goes
-	 * another way leaves the block. An entry that the transfer cannot go to, such as an offset
-	 * past the page, ends the trace there. */
-	const uint16_t *path;
+	struct x86_trace_page *page; /* the first holds the first instruction, at 0 */
+	unsigned page_count;
+	unsigned start; /* offset of the first instruction */
+	/* path[k]: the offset, from the first page's start, at which execution goes on after the k-th
+	 * control transfer (jump, call, return, conditional or not; REP does not count). Only a guess:
+	 * code that goes another way leaves the block. An entry that the transfer cannot go to, or that
+	 * is in no page of the trace, ends the trace there. */
+	const int32_t *path;
 	unsigned path_len;
-	unsigned lo, hi; /* out: offsets of the bytes it was made from: [lo, hi) */
-	unsigned used;	 /* out: how many entries of path were followed */
+	unsigned used; /* out: how many entries of path were followed */
 };
 
 /* State of one block's lifting. */
@@ -39,7 +46,8 @@ struct lift {
 	bool ended;   /* a terminal op was emitted */
 	unsigned mmu; /* for memory ops: x86_mode_mmu(mode) */
 	struct x86_trace *trace;
-	unsigned pos; /* offset in the page at which lifting goes on */
+	struct x86_trace_page *page; /* of the present instruction */
+	unsigned pos; /* offset in it at which lifting goes on */
 	unsigned end; /* bytes of the page that are there */
 	unsigned left; /* instructions that may follow the present one */
 	const struct x86_decoder *decoder;
@@ -60,10 +68,11 @@ enum x86_decode_result x86_lift_block(const struct x86_decoder *d, const uint8_t
 				      struct ir_block *out);
 
 /* Decode and lift a trace into `out`, which ir_block_init made: one block that follows trace->path
- * through trace->page, with conditional exits where execution may go another way. The block's first
+ * through the trace's pages, with conditional exits where execution may go another way. The block's first
  * PC is that of trace->start; all offsets in it are relative to that, also backwards.
  * Direct transfers that the path follows leave nothing behind, conditional ones an exit_if,
- * indirect ones an exit_unless. It stops where x86_lift_block does, but that a control transfer
+ * indirect ones an exit_unless; before the first instruction of each page but the first comes an
+ * exit_moved. Behind a page's last byte it goes on in the next page, if that is one of the trace. It stops where x86_lift_block does, but that a control transfer
  * ends it only when the path is used up or goes elsewhere; and when it comes back to its start with
  * the path used up, with `exit +0`. A path that goes on there unrolls the loop. Returns
  * X86_DECODE_OK, or X86_DECODE_MORE when the first instruction crosses the page's end. */
@@ -142,6 +151,8 @@ void lift_jump(struct lift *l, const struct x86_insn *i, int64_t rel); /* direct
 void lift_jump_if(struct lift *l, const struct x86_insn *i, ir_ref cond, int64_t rel);
 /* pc: i64, already of the operand's size (zero-extended). */
 void lift_jump_indirect(struct lift *l, ir_ref pc);
+/* Go on at delta from the block's first PC, if that is in a page of the trace. */
+bool lift_go_on(struct lift *l, int64_t delta);
 /* End the block after this instruction: state such as segments or CRx changed (mode may differ). */
 void lift_end_next(struct lift *l, const struct x86_insn *i);
 /* Is the next instruction one that may follow in the same block as STI's shadow: if it does not

@@ -68,7 +68,7 @@ bool lift_next_fits_shadow(const struct lift *l)
 	struct x86_insn i;
 
 	return l->left && block_has_room(l->b, 2 * BLOCK_RESERVE) &&
-	       x86_decode(l->decoder, l->trace->page + l->pos, l->end - l->pos, l->mode, l->model,
+	       x86_decode(l->decoder, l->page->bytes + l->pos, l->end - l->pos, l->mode, l->model,
 			  &i) == X86_DECODE_OK &&
 	       fits_shadow(i.row->attr);
 }
@@ -84,19 +84,25 @@ static void lift_one(struct lift *l, const struct x86_insn *i, enum x86_decode_r
 		i->row->lift(l, i);
 }
 
-static void note_bytes(struct x86_trace *t, unsigned from, unsigned to)
+static void note_bytes(struct x86_trace_page *p, unsigned from, unsigned to)
 {
-	t->lo = from < t->lo ? from : t->lo;
-	t->hi = to > t->hi ? to : t->hi;
+	p->lo = from < p->lo || !p->hi ? from : p->lo;
+	p->hi = to > p->hi ? to : p->hi;
+}
+
+/* Offset of what comes next from the block's first PC. */
+static int64_t delta_of(const struct lift *l)
+{
+	return (int64_t)l->page->at + l->pos - l->trace->start;
 }
 
 /* Nothing of the path is left to say what follows the trace's start. */
 static bool back_at_start(const struct lift *l)
 {
-	return l->pos == l->trace->start && l->trace->used >= l->trace->path_len;
+	return delta_of(l) == 0 && l->trace->used >= l->trace->path_len;
 }
 
-/* The instructions of t's page, of which `end` bytes are there. */
+/* The instructions of t, of whose pages `end` bytes are there. */
 static enum x86_decode_result lift_all(const struct x86_decoder *d, struct x86_trace *t,
 				       unsigned end, x86_mode_t mode,
 				       const struct x86_cpuid_model *model, unsigned max_guest,
@@ -107,6 +113,7 @@ static enum x86_decode_result lift_all(const struct x86_decoder *d, struct x86_t
 			 .model = model,
 			 .mmu = x86_mode_mmu(mode),
 			 .trace = t,
+			 .page = t->page,
 			 .pos = t->start,
 			 .end = end,
 			 .decoder = d};
@@ -114,17 +121,19 @@ static enum x86_decode_result lift_all(const struct x86_decoder *d, struct x86_t
 	struct x86_insn i;
 
 	do {
-		unsigned pos = l.pos;
-		enum x86_decode_result r = x86_decode(d, t->page + pos, end - pos, mode, model, &i);
+		enum x86_decode_result r;
 
+		if (l.pos == PAGE_BYTES && n > 0 && !lift_go_on(&l, delta_of(&l)))
+			break;
+		r = x86_decode(d, l.page->bytes + l.pos, end - l.pos, mode, model, &i);
 		if (r == X86_DECODE_MORE && n == 0)
 			return r;
 		if (r == X86_DECODE_MORE ||
 		    (r == X86_DECODE_OK && n > 0 && (i.row->attr & X86_STARTS)))
 			break;
-		i.pc_offset = (int32_t)pos - (int32_t)t->start;
-		l.pos = pos + i.len;
-		note_bytes(t, pos, l.pos);
+		i.pc_offset = (int32_t)delta_of(&l);
+		note_bytes(l.page, l.pos, l.pos + i.len);
+		l.pos += i.len;
 		l.left = max_guest - ++n;
 		bool in_shadow = l.in_shadow;
 		lift_one(&l, &i, r);
@@ -133,7 +142,7 @@ static enum x86_decode_result lift_all(const struct x86_decoder *d, struct x86_t
 	} while (!l.ended && (l.in_shadow || (n < max_guest && block_has_room(out, BLOCK_RESERVE) &&
 					      !back_at_start(&l))));
 	if (!l.ended)
-		ir_exit(out, (int64_t)l.pos - t->start);
+		ir_exit(out, delta_of(&l));
 	return X86_DECODE_OK;
 }
 
@@ -149,7 +158,8 @@ enum x86_decode_result x86_lift_block(const struct x86_decoder *d, const uint8_t
 				      const struct x86_cpuid_model *model, unsigned max_guest,
 				      struct ir_block *out)
 {
-	struct x86_trace t = {.page = bytes};
+	struct x86_trace_page page = {.bytes = bytes};
+	struct x86_trace t = {.page = &page, .page_count = 1};
 
 	return lift_all(d, &t, avail, mode, model, limit_guest(max_guest, mode), out);
 }
@@ -158,14 +168,15 @@ enum x86_decode_result x86_lift_trace(const struct x86_decoder *d, struct x86_tr
 				      x86_mode_t mode, const struct x86_cpuid_model *model,
 				      unsigned max_guest, struct ir_block *out)
 {
-	struct x86_trace t = {.page = trace->page, .start = trace->start, .path = trace->path};
+	unsigned path_len = trace->path_len;
 	enum x86_decode_result r;
 
-	t.path_len = mode & MODE_SINGLE ? 0 : trace->path_len;
-	t.lo = t.hi = t.start;
-	r = lift_all(d, &t, PAGE_BYTES, mode, model, limit_guest(max_guest, mode), out);
-	trace->lo = t.lo;
-	trace->hi = t.hi;
-	trace->used = t.used;
+	if (mode & MODE_SINGLE)
+		trace->path_len = 0;
+	trace->used = 0;
+	for (unsigned k = 0; k < trace->page_count; k++)
+		trace->page[k].lo = trace->page[k].hi = 0;
+	r = lift_all(d, trace, PAGE_BYTES, mode, model, limit_guest(max_guest, mode), out);
+	trace->path_len = path_len;
 	return r;
 }

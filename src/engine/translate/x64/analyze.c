@@ -19,7 +19,7 @@ bool gen_is_sync_point(const struct ir_insn *i)
 		       ((h->reads | h->writes) & X86_ST_FLAGS) || !(h->flags & IR_HELPER_PURE);
 	}
 	return info->may_fault || info->terminal || i->op == IR_EXIT_IF ||
-	       i->op == IR_EXIT_UNLESS || i->op == IR_GET_FLAGS;
+	       i->op == IR_EXIT_UNLESS || i->op == IR_EXIT_MOVED || i->op == IR_GET_FLAGS;
 }
 
 static bool is_int(unsigned type)
@@ -407,7 +407,7 @@ static bool hint_ok(const struct gen *g, unsigned def, unsigned put, int reg)
 		if (i->op == IR_GET || i->op == IR_PUT) {
 			if (gen_state_reg((uint32_t)i->imm) == reg)
 				return false;
-		} else if (i->op == IR_CALL || i->op == IR_EXIT_IF || i->op == IR_EXIT_UNLESS ||
+		} else if (i->op == IR_CALL || ir_ops[i->op].leaves ||
 			   ir_ops[i->op].may_fault || i->op == IR_GUEST) {
 			return false;
 		}

@@ -224,6 +224,34 @@ static void exit_by_table(struct gen *g, int64_t target)
 	gen_emit_jump(g);
 }
 
+static bool is_user(const struct gen *g)
+{
+	return (g->src->mode & X86_MODE_CPL) == X86_MODE_CPL;
+}
+
+/* RIP of the start of target's page to register rip, with bit 0 set for user code; to c unless the
+ * instruction TLB has that page as number gpa_page. Where that number stands; t is lost. */
+static uint32_t check_page(struct gen *g, struct cold *c, int64_t target, uint32_t gpa_page,
+			   unsigned rip, unsigned t)
+{
+	int32_t page = (int32_t)(target & ~(int64_t)PAGE_OFFSET_MASK);
+	uint32_t expect;
+
+	x64_mov_rm(&g->a, 8, rip, x64_at(X64_RBP, CPU(rip)));
+	x64_alu_ri(&g->a, X64_ADD, g->src->mode & X86_MODE_CODE64 ? 8 : 4, rip, page + is_user(g));
+	x64_mov_rr(&g->a, 4, t, rip);
+	x64_shift_ri(&g->a, X64_SHR, 4, t, PAGE_BITS);
+	x64_alu_ri(&g->a, X64_AND, 4, t, X86_ITLB_SIZE - 1);
+	x64_alu_rm(&g->a, X64_CMP, 8, rip, x64_at_index(X64_RBP, t, 3, CPU(itlb.tag)));
+	c->from[0] = x64_jcc(&g->a, X64_NE, NULL);
+	x64_mov_rm(&g->a, 8, t, x64_at_index(X64_RBP, t, 3, CPU(itlb.gpa)));
+	x64_shift_ri(&g->a, X64_SHR, 8, t, PAGE_BITS);
+	x64_alu_ri(&g->a, X64_CMP, 4, t, (int32_t)gpa_page);
+	expect = here(g) - 4;
+	c->from[1] = x64_jcc(&g->a, X64_NE, NULL);
+	return expect;
+}
+
 /* A direct exit's code, wherever it stands: no registers are in use but the pinned ones. */
 static void exit_code(struct gen *g, int64_t delta)
 {
@@ -248,29 +276,14 @@ static void exit_code(struct gen *g, int64_t delta)
 	c->link = (uint16_t)g->link_count++;
 	c->flush.count = 0;
 	if (target < 0 || target >= (int64_t)PAGE_BYTES) {
-		bool wide = g->src->mode & X86_MODE_CODE64;
-		int32_t page = (int32_t)(target & ~(int64_t)PAGE_OFFSET_MASK);
-		bool user = (g->src->mode & X86_MODE_CPL) == X86_MODE_CPL;
-
 		if (!rip_is_linear(g)) {
 			c->from[0] = x64_jmp(&g->a, NULL);
 			l->jump = 0; /* never linked */
 			return;
 		}
-		x64_mov_rm(&g->a, 8, X64_RAX, x64_at(X64_RBP, CPU(rip)));
-		x64_alu_ri(&g->a, X64_ADD, wide ? 8 : 4, X64_RAX, page);
-		x64_mov_rr(&g->a, 4, X64_RCX, X64_RAX);
-		x64_shift_ri(&g->a, X64_SHR, 4, X64_RCX, PAGE_BITS);
-		x64_alu_ri(&g->a, X64_AND, 4, X64_RCX, X86_ITLB_SIZE - 1);
-		x64_lea(&g->a, 8, X64_RDX, x64_at(X64_RAX, user));
-		x64_alu_rm(&g->a, X64_CMP, 8, X64_RDX,
-			   x64_at_index(X64_RBP, X64_RCX, 3, CPU(itlb.tag)));
-		c->from[0] = x64_jcc(&g->a, X64_NE, NULL);
-		x64_mov_rm(&g->a, 8, X64_RCX, x64_at_index(X64_RBP, X64_RCX, 3, CPU(itlb.gpa)));
-		x64_shift_ri(&g->a, X64_SHR, 8, X64_RCX, PAGE_BITS);
-		x64_alu_ri(&g->a, X64_CMP, 4, X64_RCX, 0x7fffffff);
-		l->expect = here(g) - 4;
-		c->from[1] = x64_jcc(&g->a, X64_NE, NULL);
+		l->expect = check_page(g, c, target, GEN_NO_PAGE, X64_RAX, X64_RCX);
+		if (is_user(g))
+			x64_alu_ri(&g->a, X64_SUB, 8, X64_RAX, 1);
 		x64_mov_mr(&g->a, 8, x64_at(X64_RBP, CPU(rip)), X64_RAX);
 	}
 	{
@@ -367,6 +380,18 @@ void emit_exit_unless(struct gen *g, const struct ir_insn *i, ir_ref v)
 	c = gen_cold(g, COLD_INDIRECT);
 	c->from[0] = x64_jcc(&g->a, X64_NE, NULL);
 	c->reg = (uint8_t)r;
+	c->unretired = unretired(g);
+}
+
+void emit_exit_moved(struct gen *g, const struct ir_insn *i, ir_ref v)
+{
+	int64_t target = i->imm + g->page_offset;
+	unsigned rip = gen_temp(g), t = gen_temp(g);
+	struct cold *c = gen_cold(g, COLD_EXIT);
+
+	(void)v;
+	check_page(g, c, target, (uint32_t)(gen_insn_gpa(g, (int32_t)target) >> PAGE_BITS), rip, t);
+	c->delta = i->imm;
 	c->unretired = unretired(g);
 }
 

@@ -451,15 +451,19 @@ static bool host_op_packs(unsigned kind)
 	       kind == IR_FLAGS_SHL || kind == IR_FLAGS_SHR || kind == IR_FLAGS_SAR;
 }
 
-/* The host's flags, packed, into RAX; what is left out is 0. */
-static void pack_host(struct gen *g, bool of, bool af)
+unsigned gen_pack_temp(struct gen *g, unsigned kind, ir_ref v)
 {
-	unsigned t = X64_NO_REG;
+	bool of = kind != IR_FLAGS_LOGIC && !(g->val[v].flags & VAL_NO_CARRY);
 
-	if (of) {
-		t = gen_temp(g);
+	return of ? gen_temp(g) : X64_NO_REG;
+}
+
+void gen_pack_host(struct gen *g, unsigned kind, unsigned t)
+{
+	bool of = t != X64_NO_REG, af = kind == IR_FLAGS_ADD || kind == IR_FLAGS_SUB;
+
+	if (of)
 		x64_setcc(&g->a, X64_O, t);
-	}
 	x64_lahf(&g->a);
 	x64_movzx_ah(&g->a);
 	if (of || !af) /* who wants no OF looks at bits that are flags only */
@@ -477,6 +481,10 @@ void emit_pack_flags(struct gen *g, const struct ir_insn *i, ir_ref v)
 	const struct ir_insn *f = &g->b->insn[i->arg[0]];
 	unsigned kind = (unsigned)f->imm >> 2, d;
 
+	if (f->op == IR_GET_FLAGS) {
+		gen_guess_packed(g, v);
+		return;
+	}
 	if (f->op == IR_MAKE_FLAGS && kind == IR_FLAGS_RAW) {
 		d = gen_def_copy(g, v, f->arg[0], 0);
 		x64_alu_ri(&g->a, X64_AND, 4, d, X86_ARITH_FLAGS);
@@ -489,8 +497,7 @@ void emit_pack_flags(struct gen *g, const struct ir_insn *i, ir_ref v)
 		g->locked = gen_bit(X64_RAX); /* the operands have been read */
 		if (g->rmw_address != IR_NONE)
 			g->locked |= gen_bit(g->rmw_reg);
-		pack_host(g, kind != IR_FLAGS_LOGIC && !(g->val[v].flags & VAL_NO_CARRY),
-			  kind == IR_FLAGS_ADD || kind == IR_FLAGS_SUB);
+		gen_pack_host(g, kind, gen_pack_temp(g, kind, v));
 		gen_bind(g, v, X64_RAX);
 		return;
 	}

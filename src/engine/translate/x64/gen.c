@@ -83,6 +83,7 @@ const gen_rule gen_rules[IR_OP_COUNT] = {
 	[IR_GUEST] = emit_guest,
 	[IR_EXIT_IF] = emit_exit_if,
 	[IR_EXIT_UNLESS] = emit_exit_unless,
+	[IR_EXIT_MOVED] = emit_exit_moved,
 	[IR_EXIT] = emit_exit,
 	[IR_EXIT_INDIRECT] = emit_exit_indirect,
 	[IR_EXIT_STATE] = emit_exit_state,

@@ -191,12 +191,28 @@ struct gen_group {
 };
 enum { GEN_GROUPS_MAX = 512 };
 
+/* A page of the code: at, from the start of the page that the code begins in, by linear addresses. */
+struct gen_page {
+	int32_t at;
+	uint64_t gpa;
+};
+enum { GEN_PAGES_MAX = 4, GEN_NO_PAGE = 0x7fffffff /* no page has this number */ };
+/* The physical address of what is at an offset from the first page's start; ~0: in none of them. */
+static inline uint64_t gen_page_gpa(const struct gen_page *page, unsigned count, int32_t offset)
+{
+	for (unsigned k = 0; k < count; k++)
+		if ((uint32_t)offset - (uint32_t)page[k].at < PAGE_BYTES)
+			return page[k].gpa + (uint32_t)(offset - page[k].at);
+	return ~0ull;
+}
+
 /* What is to be compiled, and where it came from. */
 struct gen_source {
 	const struct ir_block *b;
 	x86_mode_t mode;
 	uint64_t gpa;	   /* of its first byte */
-	uint64_t lo, hi;   /* gpa range of the code it was made from */
+	const struct gen_page *page; /* all it is from; that of gpa comes first */
+	unsigned page_count;
 	uint64_t tag;	   /* of the mode in the jump table, below PAGE_BYTES; or no jumps */
 	bool loop;	   /* a round of a loop, or several */
 	/* Bits by gen_mark: instructions that are better without a site; first ones of groups that are
@@ -209,8 +225,8 @@ struct gen_source {
 /* An access with an entry of cpu->site of its own. */
 struct gen_site {
 	uint16_t index;
-	bool group;	/* serves a group */
-	int32_t offset; /* of its instruction, from the page's start */
+	bool group;   /* serves a group */
+	uint64_t gpa; /* of its instruction */
 };
 enum { GEN_SITES_MAX = 64, GEN_MARKS = 4096 };
 static inline unsigned gen_mark(uint64_t gpa)
@@ -399,16 +415,22 @@ void gen_flags_flush(struct gen *g);
 /* Emit what makes host flags say whether compare or condition v holds; the condition code. */
 enum x64_cc gen_test(struct gen *g, ir_ref v);
 void emit_compare(struct gen *g, const struct ir_insn *i, ir_ref v);
+/* The host's flags, which it made as it does flags of this kind, packed into RAX, for v; what v leaves out
+ * is 0. t: what gen_pack_temp gave before. */
+unsigned gen_pack_temp(struct gen *g, unsigned kind, ir_ref v);
+void gen_pack_host(struct gen *g, unsigned kind, unsigned t);
 void emit_pack_flags(struct gen *g, const struct ir_insn *i, ir_ref v);
 /* Called by generated code: packed flags of frame.access, arg; of guest state. */
 uint64_t gen_eval_tuple(void *cpu, uint64_t a, uint64_t b, uint64_t c);
 uint64_t gen_eval_state(void *cpu, uint64_t a, uint64_t b, uint64_t c);
 
 /* ---- guess.c */
-/* Condition v, of flags in guest state. */
+/* Condition v, of flags in guest state; v, which packs them. */
 void gen_guess(struct gen *g, const struct ir_insn *i, ir_ref v);
+void gen_guess_packed(struct gen *g, ir_ref v);
 void gen_cold_cond(struct gen *g, const struct cold *c);
-/* Called by generated code: condition frame.access of guest flags to frame.value. */
+/* Called by generated code: condition frame.access of guest flags to frame.value; or all flags. */
+enum { GEN_ALL_FLAGS = 16 };
 void gen_cond_state(struct x86_cpu *cpu);
 
 /* ---- rules: one per IR operation */
@@ -445,6 +467,7 @@ void emit_extend_vec(struct gen *g, const struct ir_insn *i, ir_ref v);
 void emit_call(struct gen *g, const struct ir_insn *i, ir_ref v);
 void emit_exit_if(struct gen *g, const struct ir_insn *i, ir_ref v);
 void emit_exit_unless(struct gen *g, const struct ir_insn *i, ir_ref v);
+void emit_exit_moved(struct gen *g, const struct ir_insn *i, ir_ref v);
 void emit_exit(struct gen *g, const struct ir_insn *i, ir_ref v);
 void emit_exit_indirect(struct gen *g, const struct ir_insn *i, ir_ref v);
 void emit_exit_state(struct gen *g, const struct ir_insn *i, ir_ref v);
@@ -484,6 +507,11 @@ void gen_cold_site(struct gen *g, const struct cold *c);
 void gen_cold_alone(struct gen *g, const struct cold *c);
 struct cold *gen_cold(struct gen *g, unsigned kind);
 void gen_cold_emit(struct gen *g);
+/* Physical address of the instruction at an offset from the first page's start. */
+static inline uint64_t gen_insn_gpa(const struct gen *g, int32_t offset)
+{
+	return gen_page_gpa(g->src->page, g->src->page_count, offset);
+}
 void gen_fault_here(struct gen *g, unsigned index, int32_t offset, unsigned len);
 void gen_prologue(struct gen *g);
 /* RIP is in RAX: the address of its entry in the jump table to RCX, its page to RDX. */

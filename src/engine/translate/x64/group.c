@@ -188,7 +188,7 @@ static bool worth_it(const struct gen *g, const struct gen_group *p)
 
 void gen_group_accesses(struct gen *g)
 {
-	uint64_t page = align_down(g->src->gpa, PAGE_BYTES), gpa = g->src->gpa;
+	uint64_t gpa = g->src->gpa;
 	struct open open[FRAME_GROUPS] = {{.group = 0}};
 
 	g->group_count = 0;
@@ -199,7 +199,7 @@ void gen_group_accesses(struct gen *g)
 		if (i->op == IR_LOAD || i->op == IR_STORE)
 			add(g, open, n, gpa);
 		else if (i->op == IR_GUEST)
-			gpa = page + (uint64_t)(g->page_offset + (int32_t)i->imm);
+			gpa = gen_insn_gpa(g, g->page_offset + (int32_t)i->imm);
 		else if (i->op == IR_CALL && !(ir_helper_of(i)->flags & IR_HELPER_PURE))
 			memset(open, 0, sizeof(open));
 	}

@@ -1,8 +1,8 @@
 /*
- * Conditions of flags that are in guest state, made by code that ran before: of what kind they
- * are is seen when the code is made and taken for what they mostly are (gen_source.cc_kind). If
- * they are, the host's own instruction on the operands in memory gives the condition; else cold
- * code asks the one definition in ir/flags.c, without disturbing any register.
+ * Conditions of flags, or all of them packed, that are in guest state, made by code that ran
+ * before: of what kind they are is seen when the code is made and taken for what they mostly are
+ * (gen_source.cc_kind). If they are, the host's own instruction on the operands in memory gives the
+ * condition; else cold code asks the one definition in ir/flags.c, without disturbing any register.
  */
 #include "engine/translate/x64/gen.h"
 #include "ir/flags.h"
@@ -72,8 +72,8 @@ static enum x64_cc test(struct gen *g, uint32_t key, enum ir_cond c, unsigned r)
 	return (enum x64_cc)c;
 }
 
-/* By the definition. Keeps all registers but r. */
-static void ask(struct gen *g, enum ir_cond c, unsigned r)
+/* By the definition; c: a condition, or GEN_ALL_FLAGS. Keeps all registers but r. */
+static void ask(struct gen *g, unsigned c, unsigned r)
 {
 	x64_mov_mi(&g->a, 4, x64_at(X64_RBP, FRAME(access)), (int32_t)c);
 	x64_call(&g->a, g->thunks.cond);
@@ -103,15 +103,44 @@ void gen_guess(struct gen *g, const struct ir_insn *i, ir_ref v)
 	k->back = g->a.at;
 }
 
+void gen_guess_packed(struct gen *g, ir_ref v)
+{
+	uint32_t key = g->src->cc_kind;
+	unsigned kind = key >> 2, t;
+	struct cold *k;
+
+	gen_take(g, X64_RAX);
+	g->flags_at = NULL;
+	if (kind != IR_FLAGS_SUB && kind != IR_FLAGS_ADD && kind != IR_FLAGS_LOGIC) {
+		ask(g, GEN_ALL_FLAGS, X64_RAX);
+		gen_bind(g, v, X64_RAX);
+		return;
+	}
+	t = gen_pack_temp(g, kind, v); /* what it held is to be saved on both ways */
+	x64_alu_mi(&g->a, X64_CMP, 4, operand(CPU(cc_kind)), (int32_t)key);
+	k = gen_cold(g, COLD_COND);
+	k->from[0] = x64_jcc(&g->a, X64_NE, NULL);
+	k->reg = X64_RAX;
+	k->access = GEN_ALL_FLAGS;
+	test(g, key, IR_COND_E, X64_RAX);
+	gen_pack_host(g, kind, t);
+	gen_bind(g, v, X64_RAX);
+	k->back = g->a.at;
+}
+
 void gen_cold_cond(struct gen *g, const struct cold *c)
 {
-	ask(g, (enum ir_cond)c->access, c->reg);
+	ask(g, c->access, c->reg);
 }
 
 void gen_cond_state(struct x86_cpu *cpu)
 {
 	struct frame *f = cpu_frame(cpu);
 
+	if (f->access == GEN_ALL_FLAGS) {
+		f->value.u64[0] = ir_flags_eval(cpu->cc_kind, cpu->cc_a, cpu->cc_b, cpu->cc_c);
+		return;
+	}
 	f->value.u64[0] = ir_cond_eval((enum ir_cond)f->access, cpu->cc_kind, cpu->cc_a, cpu->cc_b,
 				       cpu->cc_c);
 }

@@ -244,7 +244,7 @@ static struct x64_mem slot_of(const struct gen_group *p)
 /* Vectors are not waited for, and run through memory from page to page. */
 static bool has_site(const struct gen *g, const struct ir_insn *i)
 {
-	uint64_t gpa = align_down(g->src->gpa, PAGE_BYTES) + (uint64_t)g->guest_offset;
+	uint64_t gpa = gen_insn_gpa(g, g->guest_offset);
 
 	return ((g->src->loop && i->type <= IR_I64) || g->sites_always) &&
 	       g->site_count < GEN_SITES_MAX && !gen_marked(g->src->wanderers, gpa);
@@ -261,7 +261,7 @@ static void site_take(struct gen *g, struct cold *c, const struct gen_range *r)
 	unsigned row = r->mmu * 2 + r->write;
 	unsigned n = row * X86_SITE_ROW + g->site_next[row]++ % X86_SITE_ROW;
 
-	g->site[g->site_count++] = (struct gen_site){(uint16_t)n, c->alone, g->guest_offset};
+	g->site[g->site_count++] = (struct gen_site){(uint16_t)n, c->alone, gen_insn_gpa(g, g->guest_offset)};
 	c->site = true;
 	c->range = *r;
 	c->entry = CPU(site) + (int32_t)(n * sizeof(struct x86_site));
