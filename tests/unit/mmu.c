@@ -419,6 +419,28 @@ static void tlb_fill_rules(void **state)
 	assert_int_equal(tag_write(LIN), LIN);
 }
 
+/* Pages of every size and reach: whoever clears PAGE_DIRTY is told of the next write. */
+static void writes_forgotten(void **state)
+{
+	uint64_t v = 0;
+
+	(void)state;
+	for (enum form f = LONG_4K; f <= LONG_1G; f++) {
+		for (unsigned global = 0; global < 2; global++) {
+			uint64_t gpa = forms[f].gpa;
+
+			enter(f);
+			set_leaf(f, P | W | U | (global ? G : 0));
+			assert_true(wr(LIN, &v, 8));
+			space_page_flags_clear(&s, gpa, PAGE_DIRTY);
+			x86_tlb_forget_writes(&cpu);
+			assert_int_equal(tag_write(LIN), X86_TLB_INVALID);
+			assert_true(wr(LIN, &v, 8));
+			assert_true(space_page_flags(&s, gpa) & PAGE_DIRTY);
+		}
+	}
+}
+
 static void tlb_flushes(void **state)
 {
 	uint64_t gpa;
@@ -898,6 +920,7 @@ int main(void)
 		TEST(tables_in_holes),
 		TEST(probe_changes_nothing),
 		TEST(tlb_fill_rules),
+		TEST(writes_forgotten),
 		TEST(tlb_flushes),
 		TEST(invlpg_of_large_page),
 		TEST(invlpg_of_data),

@@ -286,9 +286,10 @@ void x86_tlb_forget_writes(struct x86_cpu *cpu)
 	unsigned i;
 
 	sites_flush(cpu);
-	for (unsigned m = 0; m < 2 * X86_MMU_COUNT; m++) {
-		struct x86_tlb *t = &cpu->tlb[m / 2];
-		struct used_walk w = used_first(&cpu->tlb_used[m / 2], m & 1);
+	for (unsigned m = 0; m < X86_TLB_KINDS * X86_MMU_COUNT; m++) {
+		struct x86_tlb *t = &cpu->tlb[m / X86_TLB_KINDS];
+		struct used_walk w =
+			used_first(&cpu->tlb_used[m / X86_TLB_KINDS], m % X86_TLB_KINDS);
 
 		while (used_next(&w, &i))
 			if (!(t->entry[i].gpa_global & (X86_TLB_IO | X86_TLB_ROM)))
