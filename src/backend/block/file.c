@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -344,7 +345,16 @@ int64_t image_file_read_now(struct image_file *f, uint64_t at, const struct io_p
 	return -EAGAIN; /* a real error will be met again */
 }
 
-/* Short for what was only another thread's turn on the CPU, or a commit of the journal. */
+/* How often this thread has waited for something, and not only for its turn on the CPU; 0 if the
+ * host cannot tell. */
+static long thread_waits(void)
+{
+	struct rusage u;
+
+	return getrusage(RUSAGE_THREAD, &u) < 0 ? 0 : u.ru_nvcsw;
+}
+
+/* Short for what was only a commit of the journal. */
 static uint64_t write_penalty(uint64_t took_ns)
 {
 	uint64_t ns = WRITE_PENALTY * took_ns;
@@ -356,6 +366,7 @@ int64_t image_file_write_now(struct image_file *f, uint64_t at, const struct io_
 			     unsigned pieces)
 {
 	uint64_t begin = host_time_ns(), end;
+	long waits = thread_waits();
 	ssize_t n;
 
 	if (begin < __atomic_load_n(&f->slow_until_ns, __ATOMIC_RELAXED))
@@ -365,7 +376,7 @@ int64_t image_file_write_now(struct image_file *f, uint64_t at, const struct io_
 		n = errno == EINTR ? -EAGAIN : -errno;
 	/* The page cache takes microseconds, unless the host is short of clean pages. */
 	end = host_time_ns();
-	if (end - begin > WRITE_SLOW_NS)
+	if (end - begin > WRITE_SLOW_NS && thread_waits() != waits)
 		__atomic_store_n(&f->slow_until_ns, end + write_penalty(end - begin),
 				 __ATOMIC_RELAXED);
 	return n;
