@@ -441,6 +441,32 @@ static void writes_forgotten(void **state)
 	}
 }
 
+/* One page after another, each after looking at all that others may be written through. */
+static void tlb_protects_each(void **state)
+{
+	const uint64_t alias =
+		PAGE + X86_TLB_WRITES * 64 * PAGE_BYTES; /* looks the same at first */
+	uint8_t b = 1;
+
+	(void)state;
+	enter(LONG_4K);
+	put64(T4 + 4 * 8, (PAGE + 0x1000) | P | W | U | G);
+	assert_true(wr(LIN, &b, 1) && wr(LIN + 0x1000, &b, 1));
+	x86_tlb_protect_gpa(&cpu, alias);
+	x86_tlb_protect_gpa(&cpu, PAGE + 0x2000);
+	assert_int_equal(tag_write(LIN), LIN);
+	assert_int_equal(tag_write(LIN + 0x1000), LIN + 0x1000);
+	x86_tlb_protect_gpa(&cpu, PAGE);
+	assert_int_equal(tag_write(LIN), LIN | X86_TLB_SLOW);
+	assert_int_equal(tag_write(LIN + 0x1000), LIN + 0x1000);
+	assert_true(wr(LIN, &b, 1)); /* no code yet: filled again */
+	assert_int_equal(tag_write(LIN), LIN);
+	x86_tlb_protect_gpa(&cpu, PAGE + 0x1000);
+	assert_int_equal(tag_write(LIN + 0x1000), (LIN + 0x1000) | X86_TLB_SLOW);
+	x86_tlb_protect_gpa(&cpu, PAGE);
+	assert_int_equal(tag_write(LIN), LIN | X86_TLB_SLOW);
+}
+
 static void tlb_flushes(void **state)
 {
 	uint64_t gpa;
@@ -680,7 +706,8 @@ static void alignment_check(void **state)
 	assert_true(x86_mem_read(&cpu, LIN + 8, &v, 8, X86_MMU_USER, 0));
 	assert_false(x86_mem_read(&cpu, LIN + 4, &v, 8, X86_MMU_USER, 0));
 	/* Nothing was filled that the fast path could match. */
-	assert_int_equal(cpu.tlb[X86_MMU_USER].entry[x86_tlb_index(LIN)].tag_read, LIN | X86_TLB_SLOW);
+	assert_int_equal(cpu.tlb[X86_MMU_USER].entry[x86_tlb_index(LIN)].tag_read,
+			 LIN | X86_TLB_SLOW);
 }
 
 static void data_breakpoints(void **state)
@@ -921,6 +948,7 @@ int main(void)
 		TEST(probe_changes_nothing),
 		TEST(tlb_fill_rules),
 		TEST(writes_forgotten),
+		TEST(tlb_protects_each),
 		TEST(tlb_flushes),
 		TEST(invlpg_of_large_page),
 		TEST(invlpg_of_data),

@@ -105,6 +105,7 @@ union x86_vec { /* one YMM register; the XMM register is its low half */
 typedef uint32_t x86_mode_t;
 
 enum { X86_TLB_BITS = 12, X86_TLB_SIZE = 1 << X86_TLB_BITS, X86_ITLB_SIZE = X86_TLB_SIZE };
+enum { X86_TLB_WRITES = 256 };
 /* MMU index: who is asking. SMAP: supervisor with user pages forbidden. */
 enum x86_mmu_index { X86_MMU_USER, X86_MMU_KERNEL, X86_MMU_KERNEL_SMAP, X86_MMU_COUNT };
 
@@ -334,6 +335,7 @@ struct x86_cpu {
 	uint64_t site_count;
 	struct x86_site *site_used[X86_SITES];
 	struct x86_site site[X86_SITES];
+	uint64_t tlb_writes[X86_TLB_WRITES]; /* see x86_tlb_note_write */
 };
 
 extern const struct field x86_cpu_fields[]; /* regs.c: all of the architectural state */

@@ -105,6 +105,8 @@ static bool tlb_fill(struct x86_cpu *cpu, uint64_t page, bool write, enum x86_mm
 		t->entry[i].tag_write = page | (kind || (flags & PAGE_CODE) ? X86_TLB_SLOW : slow);
 	else
 		t->entry[i].tag_write = X86_TLB_INVALID;
+	if (!(t->entry[i].tag_write & PAGE_OFFSET_MASK))
+		x86_tlb_note_write(cpu, gpa);
 	x86_tlb_use(cpu, &cpu->tlb_used[mmu], i, page, &w);
 	return true;
 }

@@ -79,6 +79,9 @@ void x86_tlb_init(struct x86_cpu *cpu);
 void x86_tlb_use(struct x86_cpu *cpu, struct x86_tlb_used *used, unsigned i, uint64_t lin,
 		 const struct x86_walk *w);
 
+/* The same: note that some entry gives the right to write to gpa's page of RAM right away. */
+void x86_tlb_note_write(struct x86_cpu *cpu, uint64_t gpa);
+
 /* TLB maintenance. flush_page drops both data and instruction entries for lin. */
 void x86_tlb_flush_all(struct x86_cpu *cpu); /* global entries too */
 void x86_tlb_flush_nonglobal(struct x86_cpu *cpu);

@@ -258,27 +258,48 @@ void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t lin)
 		jumps_flush(cpu, lin >> 63);
 }
 
-static void protect_kind(struct x86_tlb *t, const struct x86_tlb_used *used, unsigned kind,
-			 uint64_t gpa_page)
+/* Most pages that get code are not written through any entry. Which are is kept as a bit for each
+ * of some thousand remainders of page numbers, so that it may say yes wrongly. */
+static bool writes_has(const struct x86_cpu *cpu, uint64_t gpa)
 {
-	struct used_walk w = used_first(used, kind);
+	uint64_t page = gpa >> PAGE_BITS;
+
+	return cpu->tlb_writes[page / 64 % X86_TLB_WRITES] >> page % 64 & 1;
+}
+
+void x86_tlb_note_write(struct x86_cpu *cpu, uint64_t gpa)
+{
+	uint64_t page = gpa >> PAGE_BITS;
+
+	cpu->tlb_writes[page / 64 % X86_TLB_WRITES] |= 1ull << page % 64;
+}
+
+static void protect_kind(struct x86_cpu *cpu, unsigned mmu, unsigned kind, uint64_t gpa_page)
+{
+	struct used_walk w = used_first(&cpu->tlb_used[mmu], kind);
 	unsigned i;
 
-	while (used_next(&w, &i))
-		if ((t->entry[i].gpa_global & ~PAGE_OFFSET_MASK) == gpa_page &&
-		    !(t->entry[i].tag_write & PAGE_OFFSET_MASK))
-			t->entry[i].tag_write |= X86_TLB_SLOW;
+	while (used_next(&w, &i)) {
+		struct x86_tlb_entry *e = &cpu->tlb[mmu].entry[i];
+
+		if (e->tag_write & PAGE_OFFSET_MASK)
+			continue;
+		if ((e->gpa_global & ~PAGE_OFFSET_MASK) == gpa_page)
+			e->tag_write |= X86_TLB_SLOW;
+		else
+			x86_tlb_note_write(cpu, e->gpa_global);
+	}
 }
 
 void x86_tlb_protect_gpa(struct x86_cpu *cpu, uint64_t gpa_page)
 {
-	/* Nobody has the right to write to a page that is not dirty. */
-	if (!(space_page_flags(cpu->space, gpa_page) & PAGE_DIRTY))
+	if (!writes_has(cpu, gpa_page))
 		return;
 	sites_flush(cpu);
+	memset(cpu->tlb_writes, 0, sizeof(cpu->tlb_writes));
 	for (unsigned m = 0; m < X86_MMU_COUNT; m++)
 		for (unsigned kind = 0; kind < X86_TLB_KINDS; kind++)
-			protect_kind(&cpu->tlb[m], &cpu->tlb_used[m], kind, gpa_page);
+			protect_kind(cpu, m, kind, gpa_page);
 }
 
 void x86_tlb_forget_writes(struct x86_cpu *cpu)
