@@ -117,20 +117,18 @@ struct iop *lower_emit_pointing(struct lower *l, iop_fn fn, enum lowered_pointer
 }
 
 /* ---- values */
-void lower_consume(struct lower *l, ir_ref r)
+void lower_release(struct lower *l, ir_ref r)
 {
-	struct value *v;
+	struct value *v = &l->value[r];
+	const ir_ref *arg = l->b->insn[r].arg;
 
-	if (r == IR_NONE)
-		return;
-	v = &l->value[r];
-	if (--v->uses)
-		return;
-	if (v->where == IN_TEMP)
+	if (v->where == IN_TEMP) {
 		temp_release(l, v->slot);
-	else if (v->where == PENDING || v->where == NOWHERE)
-		for (int k = 0; k < 3; k++)
-			lower_consume(l, l->b->insn[r].arg[k]);
+	} else if (v->where == PENDING || v->where == NOWHERE) {
+		lower_consume(l, arg[0]);
+		lower_consume(l, arg[1]);
+		lower_consume(l, arg[2]);
+	}
 	v->where = GONE;
 }
 

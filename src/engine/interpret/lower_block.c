@@ -527,14 +527,23 @@ static void lower_guest(struct lower *l, const struct ir_insn *i)
 	out->guest_len[g] = i->aux;
 }
 
+/* Without branches, which nobody could predict, and without one place for all that is not there. */
 static void count_uses(struct lower *l)
 {
+	const struct ir_insn *n = l->b->insn;
+
 	memset(l->value, 0, sizeof(l->value[0]) * l->b->count);
 	memset(l->done, 0, l->b->count);
-	for (uint32_t i = 0; i < l->b->count; i++)
-		for (int k = 0; k < 3; k++)
-			if (l->b->insn[i].arg[k] != IR_NONE)
-				l->value[l->b->insn[i].arg[k]].uses++;
+	for (uint32_t i = 0; i < l->b->count; i++, n++) {
+		uint32_t none = IR_BLOCK_MAX + i % LOWER_UNUSED, a = n->arg[0], b = n->arg[1];
+
+		a = a < IR_BLOCK_MAX ? a : none;
+		b = b < IR_BLOCK_MAX ? b : none + LOWER_UNUSED;
+		l->value[a].uses++;
+		l->value[b].uses++;
+		if (UNLIKELY(n->arg[2] != IR_NONE))
+			l->value[n->arg[2]].uses++;
+	}
 }
 
 static void lower_one(struct lower *l, ir_ref r)
@@ -614,7 +623,8 @@ bool lower_block(struct lower *l, const struct ir_block *b, x86_mode_t mode, str
 	out->op_count = out->call_count = out->link_count = out->guest_count = 0;
 	count_uses(l);
 	for (uint32_t r = 0; r < b->count && !l->failed; r++) {
-		lower_reuse_freed(l);
+		if (l->freed_count)
+			lower_reuse_freed(l);
 		if (!l->done[r])
 			lower_one(l, (ir_ref)r);
 	}

@@ -6,6 +6,7 @@
 #include "isa/x86/regs.h"
 
 enum { LOWER_TEMPS = 512, LOWER_VECS = 128, LOWER_LIVE_MAX = 1024, LOWER_FREED_MAX = 1024 };
+enum { LOWER_UNUSED = 1024, LOWER_VALUES = IR_BLOCK_MAX + 2 * LOWER_UNUSED };
 
 /* Where a value is now. */
 enum where {
@@ -35,8 +36,8 @@ struct lower {
 	unsigned live_count;
 	ir_ref live_flags[LOWER_LIVE_MAX]; /* the guest's flags, as read */
 	unsigned live_flags_count;
-	struct value value[IR_BLOCK_MAX];
-	bool done[IR_BLOCK_MAX]; /* puts that an earlier operation took in */
+	struct value value[LOWER_VALUES]; /* behind IR_BLOCK_MAX: where uses of IR_NONE go */
+	bool done[IR_BLOCK_MAX];	  /* puts that an earlier operation took in */
 };
 
 struct flags_tuple {
@@ -54,8 +55,15 @@ struct address {
 /* A value's slot, computing it if need be. Locate all operands of an operation before consuming
  * any: a consumed temporary is free for the next. */
 uint16_t lower_loc(struct lower *l, ir_ref r);
+/* There are no more uses of r: its place is free, and if it never had one, its operands lose a use.
+ */
+void lower_release(struct lower *l, ir_ref r);
 /* One use is over. IR_NONE is fine. */
-void lower_consume(struct lower *l, ir_ref r);
+static inline void lower_consume(struct lower *l, ir_ref r)
+{
+	if (r != IR_NONE && !--l->value[r].uses)
+		lower_release(l, r);
+}
 bool lower_const(const struct lower *l, ir_ref r, uint64_t *v);
 /* A constant that an operation's immediate, 32 bits sign-extended to its width, can hold. */
 bool lower_imm(const struct lower *l, ir_ref r, int32_t *imm);
