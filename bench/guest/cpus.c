@@ -29,6 +29,6 @@ static uint64_t run_two(unsigned rounds)
 }
 
 const struct workload cpus_workloads[] = {
-	{"cpus", "two", 2000, run_two, NULL},
+	{"cpus", "two", 8000, run_two, NULL},
 	{0},
 };

@@ -17,8 +17,9 @@
 #include "cli/options.h"
 #include "cli/terminal.h"
 
-/* What a serial console shell needs from the default guest's kernel. */
-#define DEFAULT_APPEND "console=ttyS0 quiet"
+/* What a serial console shell needs from the default guest's kernel. That tests its ciphers at each boot,
+ * which was a quarter of ours. */
+#define DEFAULT_APPEND "console=ttyS0 quiet cryptomgr.notests"
 
 struct run {
 	struct run_options o;
