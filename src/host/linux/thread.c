@@ -1,22 +1,18 @@
 /*
- * Host threads, mutexes and wake-up events on Linux, over POSIX threads and futexes. The objects
- * live inside the opaque words of host.h. Machine threads block all signals: those belong to the
- * program that uses the library, on its own threads.
+ * Host threads, mutexes and wake-up events on Linux, over POSIX threads. The objects live inside
+ * the opaque words of host.h. Machine threads block all signals: those belong to the program that
+ * uses the library, on its own threads.
  */
 #define _GNU_SOURCE
 #include "host/host.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 _Static_assert(sizeof(pthread_mutex_t) <= sizeof(struct host_mutex), "mutex fits");
 
@@ -45,41 +41,46 @@ void host_mutex_unlock(struct host_mutex *m)
 	pthread_mutex_unlock(mutex_of(m));
 }
 
-/* A futex(2): signalling where nobody waits asks nothing of the kernel, and who is woken need not
- * wait for a lock that the signaller still has. */
-enum { EVENT_NONE, EVENT_SIGNALLED, EVENT_AWAITED };
+struct event {
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	bool signalled;
+};
 
-static uint32_t *event_of(struct host_event *e)
-{
-	return (uint32_t *)e->opaque;
-}
+_Static_assert(sizeof(struct event) <= sizeof(struct host_event), "event fits");
 
-static int futex(uint32_t *at, int op, uint32_t value, const struct timespec *until)
+static struct event *event_of(struct host_event *e)
 {
-	return (int)syscall(SYS_futex, at, op | FUTEX_PRIVATE_FLAG, value, until, NULL,
-			    FUTEX_BITSET_MATCH_ANY);
-}
-
-/* False: it was something else, now in *was. */
-static bool event_change(uint32_t *ev, uint32_t *was, uint32_t to)
-{
-	return __atomic_compare_exchange_n(ev, was, to, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	return (struct event *)e->opaque;
 }
 
 void host_event_init(struct host_event *e)
 {
-	*event_of(e) = EVENT_NONE;
+	struct event *ev = event_of(e);
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&ev->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&ev->cond, &attr);
+	pthread_condattr_destroy(&attr);
+	ev->signalled = false;
 }
 
 void host_event_destroy(struct host_event *e)
 {
-	(void)e;
+	pthread_cond_destroy(&event_of(e)->cond);
+	pthread_mutex_destroy(&event_of(e)->lock);
 }
 
 void host_event_signal(struct host_event *e)
 {
-	if (__atomic_exchange_n(event_of(e), EVENT_SIGNALLED, __ATOMIC_SEQ_CST) == EVENT_AWAITED)
-		futex(event_of(e), FUTEX_WAKE, INT_MAX, NULL);
+	struct event *ev = event_of(e);
+
+	pthread_mutex_lock(&ev->lock);
+	ev->signalled = true;
+	pthread_cond_signal(&ev->cond);
+	pthread_mutex_unlock(&ev->lock);
 }
 
 /* Far deadlines become "for ever": they do not fit a timespec sum, and nobody outlives them. */
@@ -99,22 +100,21 @@ static bool deadline_after(uint64_t timeout_ns, struct timespec *ts)
 
 bool host_event_wait(struct host_event *e, uint64_t timeout_ns)
 {
-	uint32_t *ev = event_of(e);
+	struct event *ev = event_of(e);
 	struct timespec until;
-	bool bounded = deadline_after(timeout_ns, &until), late = false;
+	bool bounded = deadline_after(timeout_ns, &until), got;
 
-	for (;;) {
-		uint32_t was = EVENT_SIGNALLED;
-
-		if (event_change(ev, &was, EVENT_NONE))
-			return true;
-		if (late) /* it stays awaited, which costs the next signal a call */
-			return false;
-		if (was == EVENT_NONE && !event_change(ev, &was, EVENT_AWAITED))
-			continue;
-		late = futex(ev, FUTEX_WAIT_BITSET, EVENT_AWAITED, bounded ? &until : NULL) < 0 &&
-		       errno == ETIMEDOUT;
+	pthread_mutex_lock(&ev->lock);
+	while (!ev->signalled) {
+		if (!bounded)
+			pthread_cond_wait(&ev->cond, &ev->lock);
+		else if (pthread_cond_timedwait(&ev->cond, &ev->lock, &until) == ETIMEDOUT)
+			break;
 	}
+	got = ev->signalled;
+	ev->signalled = false;
+	pthread_mutex_unlock(&ev->lock);
+	return got;
 }
 
 struct thread {
