@@ -185,16 +185,22 @@ static void unroll(struct recording *r)
 			r->path[r->len++] = r->path[i];
 }
 
-static void copy_pages(const struct translate *t, struct compile_job *job)
+/* False: what was recorded has changed where there is memory. */
+static bool copy_pages(const struct translate *t, struct compile_job *job)
 {
 	bool rom;
 
-	for (unsigned k = 0; k < job->page_count; k++)
-		memcpy(job->bytes[k], space_ram_page(t->cpu->space, job->page[k].gpa, &rom),
-		       PAGE_BYTES);
+	for (unsigned k = 0; k < job->page_count; k++) {
+		const uint8_t *page = space_ram_page(t->cpu->space, job->page[k].gpa, &rom);
+
+		if (!page)
+			return false;
+		memcpy(job->bytes[k], page, PAGE_BYTES);
+	}
+	return true;
 }
 
-static void job_fill(struct translate *t, struct compile_job *job, uint64_t rip, struct iblock *b,
+static bool job_fill(struct translate *t, struct compile_job *job, uint64_t rip, struct iblock *b,
 		     const struct recording *r)
 {
 	job->rip = rip;
@@ -208,12 +214,14 @@ static void job_fill(struct translate *t, struct compile_job *job, uint64_t rip,
 	job->cc_kind = r->cc_kind;
 	memcpy(job->page, r->page, r->page_count * sizeof(*r->page));
 	job->page_count = r->page_count;
-	copy_pages(t, job);
+	if (!copy_pages(t, job))
+		return false;
 	memcpy(job->wanderers, t->wanderers, sizeof(job->wanderers));
 	memcpy(job->apart, t->apart, sizeof(job->apart));
 	job->settles = code_settling(t->code, &job->settle);
 	job->head = b;
 	job->evictions = t->interp->evictions;
+	return true;
 }
 
 /* Is it a matter of waiting? Then the interpreter goes on with it. */
@@ -274,14 +282,16 @@ void trace_hot(struct translate *t, struct iblock *b)
 		return;
 	if (t->background) {
 		job = background_job(t->background);
-		job_fill(t, job, rip, b, &r);
+		if (!job_fill(t, job, rip, b, &r))
+			return;
 		b->heat = HEAT_PENDING;
 		background_submit(t->background);
 	} else {
 		code_hold(t->code, r.page, r.page_count);
-		job_fill(t, job, rip, b, &r);
-		compile(&t->compiler, job);
-		b->heat = keep(t, job) ? 1 : UINT32_MAX;
+		if (job_fill(t, job, rip, b, &r)) {
+			compile(&t->compiler, job);
+			b->heat = keep(t, job) ? 1 : UINT32_MAX;
+		}
 		code_let_go(t->code, r.page, r.page_count);
 	}
 }
