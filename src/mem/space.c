@@ -78,9 +78,16 @@ static void ranges_make(struct space *s)
 	__atomic_store_n(&s->overlays, overlays, __ATOMIC_RELEASE);
 }
 
+static void announce(struct space *s, uint64_t gpa, size_t len)
+{
+	for (unsigned i = 0; i < s->listener_count; i++)
+		s->listener[i].written(s->listener[i].opaque, gpa, len);
+}
+
 bool space_io_place(struct space *s, struct io_region *r, uint64_t base, bool enabled)
 {
 	bool on_ram = region_on_ram(s, r);
+	uint64_t was = r->enabled ? r->base : base;
 
 	enabled = enabled && !range_wraps(base, r->len);
 	if (enabled == r->enabled && (base == r->base || !enabled))
@@ -90,6 +97,9 @@ bool space_io_place(struct space *s, struct io_region *r, uint64_t base, bool en
 		__atomic_store_n(&r->base, base, __ATOMIC_RELAXED);
 	__atomic_store_n(&r->enabled, enabled, __ATOMIC_RELAXED);
 	ranges_make(s);
+	announce(s, was, r->len); /* other code may be there now */
+	if (enabled && base != was)
+		announce(s, base, r->len);
 	return on_ram || region_on_ram(s, r);
 }
 
@@ -337,12 +347,6 @@ void space_page_flags_clear(struct space *s, uint64_t gpa, unsigned flags)
 
 	if (f)
 		__atomic_fetch_and(f, (uint8_t)~flags, __ATOMIC_ACQ_REL);
-}
-
-static void announce(struct space *s, uint64_t gpa, size_t len)
-{
-	for (unsigned i = 0; i < s->listener_count; i++)
-		s->listener[i].written(s->listener[i].opaque, gpa, len);
 }
 
 void space_code_written(struct space *s, uint64_t gpa, size_t len)

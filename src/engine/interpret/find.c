@@ -200,17 +200,15 @@ static struct iblock *make(struct engine_cpu *e, const struct code_bytes *code, 
 
 static void hold(struct engine_cpu *e, const struct code_bytes *code)
 {
-	if (code->hva)
-		blocks_hold(e->blocks, code->gpa);
-	if (code->hva2)
+	blocks_hold(e->blocks, code->gpa);
+	if (code->gpa2 != ~0ull)
 		blocks_hold(e->blocks, code->gpa2);
 }
 
 static void let_go(struct engine_cpu *e, const struct code_bytes *code)
 {
-	if (code->hva)
-		blocks_let_go(e->blocks, code->gpa);
-	if (code->hva2)
+	blocks_let_go(e->blocks, code->gpa);
+	if (code->gpa2 != ~0ull)
 		blocks_let_go(e->blocks, code->gpa2);
 }
 
@@ -291,9 +289,9 @@ struct iblock *find_block_alone(struct engine_cpu *e, unsigned max_insns)
 
 void find_alone_done(struct engine_cpu *e)
 {
-	let_go(e, &e->alone);
-	e->alone.hva = NULL;
-	e->alone.hva2 = NULL;
+	if (e->alone.gpa != ~0ull)
+		let_go(e, &e->alone);
+	e->alone.gpa = ~0ull;
 }
 
 struct iblock *find_cold(struct engine_cpu *e)

@@ -272,6 +272,7 @@ int interp_create(struct engine_cpu **out, struct engine_group *g, struct x86_cp
 	find_clear_jumps(e);
 	e->translator = translator_create(cpu, cfg);
 	e->heat = heat;
+	e->alone.gpa = ~0ull;
 	e->blocks = find_blocks_create(e, cache_bytes);
 	if (!e->translator || !e->blocks || space_listen(cpu->space, find_code_written, e)) {
 		interp_destroy(e);

@@ -60,7 +60,7 @@ struct engine_cpu {
 	uint32_t heat;	    /* of new blocks */
 	unsigned evictions; /* of regions of blocks: blocks found before one may be no more */
 	struct written written;
-	struct code_bytes alone; /* pages held for find_block_alone; hva NULL: none */
+	struct code_bytes alone; /* pages held for find_block_alone; gpa ~0: none */
 };
 
 /* ---- find.c */
