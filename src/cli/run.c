@@ -17,8 +17,8 @@
 #include "cli/options.h"
 #include "cli/terminal.h"
 
-/* What a serial console shell needs from the default guest's kernel. That tests its ciphers at each boot,
- * which was a quarter of ours. */
+/* What a serial console shell needs from the default guest's kernel. Left to itself that tests its
+ * ciphers at each boot, a quarter of it. */
 #define DEFAULT_APPEND "console=ttyS0 quiet cryptomgr.notests"
 
 struct run {

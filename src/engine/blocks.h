@@ -105,8 +105,8 @@ unsigned blocks_region(const struct blocks *s);
 struct block *const *blocks_of_region(const struct blocks *s, unsigned region, unsigned *count);
 
 /* b and what it points to came from blocks_take of the current region, with a head that is filled in
- * but for the lists it is in; of references to pages that is all but the bytes. A page that is not held
- * (a device's) is one that nobody can write. */
+ * but for the lists it is in; of references to pages that is all but the bytes. Its pages are
+ * held. */
 void blocks_add(struct blocks *s, struct block *b);
 
 /* l, which is not linked, leads to `to`. */

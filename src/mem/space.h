@@ -117,8 +117,8 @@ int space_map_io(struct space *s, const char *name, uint64_t base, uint64_t len,
 		 const struct io_ops *ops, void *opaque);
 /* By name; NULL if there is none. */
 struct io_region *space_find_io(struct space *s, const char *name);
-/* The region answers at base from now on, or nowhere; code there is announced as written. Under the machine lock, or before CPUs run.
- * True if it lies or lay on RAM: then the CPUs' TLBs are to be flushed. */
+/* The region answers at base from now on, or nowhere; code there is announced as written. Under the
+ * machine lock, or before CPUs run. True if it lies or lay on RAM: then the CPUs' TLBs are to be flushed. */
 bool space_io_place(struct space *s, struct io_region *r, uint64_t base, bool enabled);
 
 /* The RAM or ROM region holding gpa, or -1; device regions on top are not looked at. */

@@ -180,8 +180,6 @@ static const char *function_name(uint64_t fn)
 {
 	if (fn == (uintptr_t)gen_eval_tuple)
 		return "gen_eval_tuple";
-	if (fn == (uintptr_t)gen_eval_state)
-		return "gen_eval_state";
 	for (const struct ir_helper *const *f = x86_isa.helper_families; *f; f++)
 		for (const struct ir_helper *h = *f; h->name; h++)
 			if ((uintptr_t)h->fn == fn)

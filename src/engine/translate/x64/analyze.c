@@ -18,8 +18,7 @@ bool gen_is_sync_point(const struct ir_insn *i)
 		return (h->flags & (IR_HELPER_FAULTS | IR_HELPER_MEMORY)) ||
 		       ((h->reads | h->writes) & X86_ST_FLAGS) || !(h->flags & IR_HELPER_PURE);
 	}
-	return info->may_fault || info->terminal || i->op == IR_EXIT_IF ||
-	       i->op == IR_EXIT_UNLESS || i->op == IR_EXIT_MOVED || i->op == IR_GET_FLAGS;
+	return info->may_fault || info->leaves || i->op == IR_GET_FLAGS;
 }
 
 static bool is_int(unsigned type)

@@ -355,22 +355,15 @@ static enum x64_cc test_packed(struct gen *g, unsigned reg, enum ir_cond c)
  * flags in RAX. */
 static void eval_call(struct gen *g, const struct ir_insn *f)
 {
-	if (f->op == IR_MAKE_FLAGS) {
-		for (unsigned k = 0; k < 3; k++)
-			if (f->arg[k] != IR_NONE)
-				x64_mov_mr(&g->a, 8, x64_at(X64_RBP, FRAME(arg[0]) + 8 * (int32_t)k),
-					   gen_use(g, f->arg[k]));
-		x64_mov_mi(&g->a, 4, x64_at(X64_RBP, FRAME(access)), (int32_t)f->imm);
-		g->locked = 0;
-		gen_spill_temps(g);
-		gen_take(g, X64_RAX);
-		x64_mov_ri(&g->a, X64_RAX, (uint64_t)(uintptr_t)gen_eval_tuple);
-	} else {
-		/* flags in guest state: cc_* in memory */
-		gen_spill_temps(g);
-		gen_take(g, X64_RAX);
-		x64_mov_ri(&g->a, X64_RAX, (uint64_t)(uintptr_t)gen_eval_state);
-	}
+	for (unsigned k = 0; k < 3; k++)
+		if (f->arg[k] != IR_NONE)
+			x64_mov_mr(&g->a, 8, x64_at(X64_RBP, FRAME(arg[0]) + 8 * (int32_t)k),
+				   gen_use(g, f->arg[k]));
+	x64_mov_mi(&g->a, 4, x64_at(X64_RBP, FRAME(access)), (int32_t)f->imm);
+	g->locked = 0;
+	gen_spill_temps(g);
+	gen_take(g, X64_RAX);
+	x64_mov_ri(&g->a, X64_RAX, (uint64_t)(uintptr_t)gen_eval_tuple);
 	gen_call(g, g->thunks.helper, false);
 	gen_vec_ensure(g);
 	gen_x87_ensure(g);

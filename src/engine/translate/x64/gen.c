@@ -156,13 +156,3 @@ uint64_t gen_eval_tuple(void *opaque, uint64_t a, uint64_t b, uint64_t c)
 
 	return ir_flags_eval(cpu_frame(cpu)->access, a, b, c);
 }
-
-uint64_t gen_eval_state(void *opaque, uint64_t a, uint64_t b, uint64_t c)
-{
-	const struct x86_cpu *cpu = opaque;
-
-	(void)a;
-	(void)b;
-	(void)c;
-	return ir_flags_eval(cpu->cc_kind, cpu->cc_a, cpu->cc_b, cpu->cc_c);
-}

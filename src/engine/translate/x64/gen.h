@@ -420,9 +420,8 @@ void emit_compare(struct gen *g, const struct ir_insn *i, ir_ref v);
 unsigned gen_pack_temp(struct gen *g, unsigned kind, ir_ref v);
 void gen_pack_host(struct gen *g, unsigned kind, unsigned t);
 void emit_pack_flags(struct gen *g, const struct ir_insn *i, ir_ref v);
-/* Called by generated code: packed flags of frame.access, arg; of guest state. */
+/* Called by generated code: packed flags of frame.access, arg. */
 uint64_t gen_eval_tuple(void *cpu, uint64_t a, uint64_t b, uint64_t c);
-uint64_t gen_eval_state(void *cpu, uint64_t a, uint64_t b, uint64_t c);
 
 /* ---- guess.c */
 /* Condition v, of flags in guest state; v, which packs them. */

@@ -261,7 +261,9 @@ static void site_take(struct gen *g, struct cold *c, const struct gen_range *r)
 	unsigned row = r->mmu * 2 + r->write;
 	unsigned n = row * X86_SITE_ROW + g->site_next[row]++ % X86_SITE_ROW;
 
-	g->site[g->site_count++] = (struct gen_site){(uint16_t)n, c->alone, gen_insn_gpa(g, g->guest_offset)};
+	g->site[g->site_count++] = (struct gen_site){.index = (uint16_t)n,
+						     .group = c->alone,
+						     .gpa = gen_insn_gpa(g, g->guest_offset)};
 	c->site = true;
 	c->range = *r;
 	c->entry = CPU(site) + (int32_t)(n * sizeof(struct x86_site));
